@@ -1,0 +1,1 @@
+"""The edge daemon: reader bytes in, gate events out, nothing lost in between."""

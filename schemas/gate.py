@@ -1,0 +1,196 @@
+"""Topic `gate-events`: what gateways and officers say about a lane.
+
+Every event of a gateway or an officer's desk carries `event_id = writer.epoch.seq`: `seq` has no gaps
+within (writer, epoch), so a reader of the topic can tell a repeat from a loss.
+"""
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from schemas.message import Country, Direction, Message, NoteText, Part, Position
+
+ClockSource = Literal["ntp", "estimated", "received"]
+"""`ntp`: the reader's own synchronised clock. `estimated`: the reader's clock, shifted by the smallest
+delay seen. `received`: the reader sends no time, so the gateway's time of receipt."""
+
+Travel = Literal["forward", "reverse", "unknown"]
+"""The way a tag moved through the lane, by the order of its antennas."""
+
+Subjects = Literal["all", "persons", "vehicle", "cargo"]
+
+Outcome = Literal["released", "secondary", "held", "refused", "turned_back", "paroled", "withdrawn"]
+"""What an officer decided."""
+
+
+class EventId(NamedTuple):
+    """The parts of an event id."""
+
+    writer: str
+    epoch: str
+    seq: int
+
+
+def event_id(writer: str, epoch: str, seq: int) -> str:
+    """Join the parts of an event id; `epoch` must not hold a dot."""
+    return f"{writer}.{epoch}.{seq}"
+
+
+def split_event_id(text: str) -> EventId | None:
+    """The parts of an event id, or None when `text` is not one."""
+    writer, _, rest = text.partition(".") if text.count(".") == 2 else ("", "", "")
+    epoch, _, seq = rest.partition(".")
+    if not (writer and epoch and seq.isascii() and seq.isdigit()):
+        return None
+    return EventId(writer, epoch, int(seq))
+
+
+class Sighting(Message, frozen=True, kw_only=True):
+    """One tag's stay at one read point, as far as it is known when the event is written."""
+
+    event_id: str
+    pair: str
+    lane: str
+    read_point: str
+    position: Position
+    #: Seconds that a vehicle usually needs from this read point to the booth.
+    to_booth_s: int | None
+    #: The lane's direction.
+    direction: Direction
+    #: Keyed hash of the EPC; the only form in which a card's number leaves the gateway.
+    token: str
+    tid_token: str | None = None
+    #: The EPC's scheme, such as `sgtin-96`; `opaque` when it follows no public one.
+    scheme: str = "opaque"
+    first_us: int
+    last_us: int
+    #: When the gateway wrote this event (its own clock).
+    at_us: int
+    reads: int
+    peak_rssi_dbm: float | None = None
+    #: Antennas in the order in which each was first heard.
+    antennas: tuple[int, ...] = ()
+    #: Other lanes whose antennas heard the tag meanwhile.
+    other_lanes: tuple[str, ...] = ()
+    travel: Travel = "unknown"
+    clock_source: ClockSource
+    #: Milliseconds that were added to the reader's clock.
+    clock_offset_ms: int = 0
+    #: True when the gateway knows its own clock to be synchronised; None when it cannot tell.
+    clock_synchronised: bool | None = None
+    #: The reader stored the read and sent it later: its time is not "now".
+    replayed: bool = False
+
+
+class SightingSeen(Sighting, frozen=True, kw_only=True, tag="sighting_seen"):
+    """The tag was heard often or long enough to count as present."""
+
+    v: Literal[1] = 1
+
+
+class SightingGone(Sighting, frozen=True, kw_only=True, tag="sighting_gone"):
+    """The stay is over; the statistics and the travel are final."""
+
+    v: Literal[1] = 1
+    #: False: only glimpsed, so no `sighting_seen` was written.
+    observed: bool
+    #: The `sighting_seen` of this stay, None when it was only glimpsed.
+    seen_event_id: str | None = None
+    reason: Literal["lost", "moved", "overflow", "stopped"]
+
+
+class ReaderHealth(Part, frozen=True, kw_only=True):
+    """A reader as its gateway sees it now."""
+
+    reader: str
+    up: bool
+    last_heard_us: int | None
+    reads: int
+    #: Rejected frames or messages since the gateway's epoch began, by reason.
+    rejects: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Heartbeat(Message, frozen=True, kw_only=True, tag="heartbeat"):
+    """A gateway is alive; its counters since its epoch began.
+
+    They balance: reads = reads_gone + reads_open + reads_duplicate + reads_rejected.
+    """
+
+    v: Literal[1] = 1
+    event_id: str
+    pair: str
+    at_us: int
+    outbox_depth: int
+    outbox_age_ms: int
+    reads: int
+    reads_gone: int
+    reads_open: int
+    reads_duplicate: int
+    reads_rejected: int
+    glimpses: int
+    readers: tuple[ReaderHealth, ...] = ()
+
+
+class ReaderStatus(Message, frozen=True, kw_only=True, tag="reader_status"):
+    """A reader came or went, or a span of time in which it was not heard."""
+
+    v: Literal[1] = 1
+    event_id: str
+    pair: str
+    reader: str
+    up: bool
+    at_us: int
+    #: The span that nobody heard; both None when the status is about something else.
+    gap_from_us: int | None = None
+    gap_to_us: int | None = None
+    cause: NoteText
+    #: Reads that the reader itself reports as lost; None when it cannot say.
+    reads_lost: int | None = None
+    antenna_faults: tuple[int, ...] = ()
+    #: Rejected frames or messages since the gateway's epoch began, by reason.
+    rejects: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Skipped(Message, frozen=True, kw_only=True, tag="skipped"):
+    """A gateway gives up the events `from_seq` to `to_seq` of its epoch: a gap that is announced."""
+
+    v: Literal[1] = 1
+    event_id: str
+    pair: str
+    at_us: int
+    from_seq: int
+    to_seq: int
+    cause: NoteText
+
+
+class Tick(Message, frozen=True, kw_only=True, tag="tick"):
+    """The time, written into a partition by the worker that owns it, so that time-outs replay."""
+
+    v: Literal[1] = 1
+    partition: int
+    at_us: int
+
+
+class Decision(Message, frozen=True, kw_only=True, tag="decision"):
+    """What an officer said, about a named crossing or about whatever stood at a lane's booth."""
+
+    v: Literal[1] = 1
+    event_id: str
+    pair: str
+    at_us: int
+    country: Country
+    authority: str
+    #: A pseudonym, never a name.
+    officer: str
+    outcome: Outcome
+    subjects: Subjects = "all"
+    #: With `subjects = persons`: whom it is about; empty means every person of the crossing.
+    persons: tuple[str, ...] = ()
+    crossing_id: str | None = None
+    #: The revision of the notice that the officer had on the screen.
+    revision_seen: int | None = None
+    #: With no `crossing_id`: the lane whose primary or secondary is meant, at `at_us`.
+    lane: str | None = None
+
+
+GateEvent = SightingSeen | SightingGone | Heartbeat | ReaderStatus | Skipped | Tick | Decision

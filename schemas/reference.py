@@ -1,0 +1,190 @@
+"""Reference topics: who and what the tokens stand for, and what was declared for a trip.
+
+Rows are bitemporal where it matters: `effective_from_us` says since when something holds,
+`accepted_at_us` since when it is known. Compaction keeps the last value of a key, so a row carries
+its own history.
+"""
+
+from typing import Literal
+
+from schemas.message import Country, Direction, Message, Part, Position, SealedRest, SealedS92
+
+CredentialKind = Literal["driver_card", "truck_tag", "trailer_tag", "seal_tag"]
+CredentialState = Literal["active", "lost", "stolen", "revoked", "expired", "suspended"]
+LaneClass = Literal["fast", "general", "empty", "oversize"]
+
+
+class CredentialStatus(Part, frozen=True, kw_only=True):
+    """A status of a card or tag and the two times that belong to it."""
+
+    state: CredentialState
+    effective_from_us: int
+    accepted_at_us: int
+
+
+class Credential(Message, frozen=True, kw_only=True, tag="credential"):
+    """One token of a card or tag. Several rows may share one `credential_id` (keys rotate)."""
+
+    v: Literal[1] = 1
+    token: str
+    credential_id: str
+    kind: CredentialKind
+    #: `person:`, `truck:` or `trailer:` id.
+    holder: str
+    programme: str | None = None
+    tier: str | None = None
+    tid_token: str | None = None
+    #: Oldest first; the last one is in force.
+    statuses: tuple[CredentialStatus, ...] = ()
+    expires_us: int | None = None
+
+
+class Membership(Part, frozen=True, kw_only=True):
+    """A party's membership in a trusted-trader programme, as one country keeps it."""
+
+    programme: str
+    country: Country
+    state: Literal["member", "suspended", "removed"]
+    effective_from_us: int
+    accepted_at_us: int
+
+
+class Party(Message, frozen=True, kw_only=True, tag="party"):
+    """A carrier, importer or manufacturer."""
+
+    v: Literal[1] = 1
+    id: str
+    name: str
+    roles: tuple[Literal["carrier", "importer", "manufacturer"], ...] = ()
+    memberships: tuple[Membership, ...] = ()
+
+
+class Person(Message, frozen=True, kw_only=True, tag="person"):
+    """A driver or passenger; personal data only inside the two sealed fields."""
+
+    v: Literal[1] = 1
+    id: str
+    key_id: str | None = None
+    s92: SealedS92 | None = None
+    rest: SealedRest | None = None
+
+
+class Plate(Part, frozen=True, kw_only=True):
+    """A licence plate and who issued it."""
+
+    number: str
+    country: Country
+    state: str | None = None
+
+
+class Truck(Message, frozen=True, kw_only=True, tag="truck"):
+    """A tractor or straight truck."""
+
+    v: Literal[1] = 1
+    id: str
+    vin: str | None = None
+    plates: tuple[Plate, ...] = ()
+    fee_status: Literal["paid", "not_paid", "unknown"] = "unknown"
+
+
+class Trailer(Message, frozen=True, kw_only=True, tag="trailer"):
+    """A trailer, chassis or container on wheels."""
+
+    v: Literal[1] = 1
+    id: str
+    plate: Plate | None = None
+    trailer_type: str | None = None
+
+
+class TripTrailer(Part, frozen=True, kw_only=True):
+    """A trailer as the trip declares it."""
+
+    trailer: str
+    seals: tuple[str, ...] = ()
+    load: Literal["loaded", "empty", "unknown"] = "unknown"
+
+
+class Commodity(Part, frozen=True, kw_only=True):
+    """A line of goods in a shipment."""
+
+    description: str
+    hs_code: str | None = None
+    quantity: int | None = None
+    weight_kg: float | None = None
+    hazmat: bool = False
+
+
+class Shipment(Part, frozen=True, kw_only=True):
+    """A shipment on a trip; `control_number` is an SCN (US), a CCN (Canada) or a pedimento (Mexico)."""
+
+    control_number: str
+    importer: str | None = None
+    manufacturer: str | None = None
+    commodities: tuple[Commodity, ...] = ()
+    #: Goods that a department other than customs controls.
+    other_department: bool = False
+    release_status: Literal["on_file", "released", "held", "unknown"] = "unknown"
+
+
+class Trip(Message, frozen=True, kw_only=True, tag="trip"):
+    """An e-manifest as accepted: what was declared to come, when and where."""
+
+    v: Literal[1] = 1
+    trip_number: str
+    version: int = 1
+    carrier: str
+    #: The port of arrival, in the code of the country that the trip enters.
+    port_code: str
+    direction: Direction
+    eta_us: int
+    filed_at_us: int
+    accepted_at_us: int
+    status: Literal["on_file", "cancelled", "used", "expired"] = "on_file"
+    drivers: tuple[str, ...] = ()
+    passengers: tuple[str, ...] = ()
+    truck: str | None = None
+    trailers: tuple[TripTrailer, ...] = ()
+    shipments: tuple[Shipment, ...] = ()
+
+
+class SiteOffice(Part, frozen=True, kw_only=True):
+    """One country's office at a port pair."""
+
+    country: Country
+    #: Schedule D (US), CBSA office (Canada) or aduana and section (Mexico); None when not known.
+    office_code: str | None
+    authority: str
+    timezone: str
+
+
+class SiteLane(Part, frozen=True, kw_only=True):
+    """A lane of a site."""
+
+    id: str
+    direction: Direction
+    lane_class: LaneClass = "general"
+    group: str | None = None
+    neighbours: tuple[str, ...] = ()
+
+
+class SiteReadPoint(Part, frozen=True, kw_only=True):
+    """A read point of a site; `lane` may name a lane group."""
+
+    id: str
+    lane: str
+    position: Position
+    to_booth_s: int | None = None
+
+
+class Site(Message, frozen=True, kw_only=True, tag="site"):
+    """The lay-out of a port pair, since `effective_from_us`."""
+
+    v: Literal[1] = 1
+    pair: str
+    effective_from_us: int
+    offices: tuple[SiteOffice, ...]
+    lanes: tuple[SiteLane, ...]
+    read_points: tuple[SiteReadPoint, ...]
+
+
+ReferenceRow = Credential | Party | Person | Truck | Trailer | Trip | Site

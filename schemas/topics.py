@@ -1,0 +1,125 @@
+"""The one table of topics: what is in them, by what they are keyed, how they are partitioned and kept.
+
+Changing a partition count re-hashes keys away from their state: it is a migration, and
+`gatebook topics check` refuses it otherwise.
+"""
+
+from typing import Final, NamedTuple
+
+from schemas.alert import Alert, Rejected
+from schemas.arrival import ArrivalNotice
+from schemas.border import BorderRecord, CrossingEnded, Unmatched
+from schemas.gate import (
+    Decision,
+    Heartbeat,
+    ReaderStatus,
+    SightingGone,
+    SightingSeen,
+    Skipped,
+    Tick,
+)
+from schemas.message import Message
+from schemas.reference import Credential, Party, Person, Site, Trailer, Trip, Truck
+
+PARTITIONS: Final = 6
+DAY_MS: Final = 86_400_000
+
+#: Largest value that a record may have; bounds what one message can cost every reader.
+MAX_VALUE_BYTES: Final = 1_048_576
+
+
+class Topic(NamedTuple):
+    """One topic."""
+
+    name: str
+    #: What the key is, in the words of the domain.
+    key: str
+    #: The messages that may stand in it.
+    messages: tuple[type[Message], ...]
+    #: Keep the last value of each key for ever, rather than everything for a while.
+    compacted: bool = False
+    #: How long records are kept, in ms; None = for ever. Meaningless when compacted.
+    retention_ms: int | None = 7 * DAY_MS
+    partitions: int = PARTITIONS
+
+
+_ALL = (
+    Topic(
+        "gate-events",
+        "pair",
+        (SightingSeen, SightingGone, Heartbeat, ReaderStatus, Skipped, Tick, Decision),
+    ),
+    Topic("credentials", "token", (Credential,), compacted=True),
+    Topic("parties", "id", (Party, Person, Truck, Trailer), compacted=True),
+    Topic("trips", "trip number", (Trip,), compacted=True),
+    Topic("sites", "pair", (Site,), compacted=True),
+    Topic("arrivals", "crossing", (ArrivalNotice,), retention_ms=30 * DAY_MS),
+    Topic("crossings", "person", (CrossingEnded,), retention_ms=30 * DAY_MS),
+    Topic("border-records", "person", (BorderRecord,), retention_ms=None),
+    Topic("alerts", "subject", (Alert,), retention_ms=30 * DAY_MS),
+    Topic("unmatched", "unmatched id", (Unmatched,), compacted=True),
+    Topic("rejected", "source topic", (Rejected,), retention_ms=30 * DAY_MS),
+    Topic("lanes-changelog", "state key", (), compacted=True),
+    Topic("ledger-changelog", "state key", (), compacted=True),
+)
+
+TOPICS: Final[dict[str, Topic]] = {topic.name: topic for topic in _ALL}
+
+
+def topic_key(message: Message) -> str:
+    """The key under which a message stands in its topic. Raises KeyError for what has no topic.
+
+    A tick belongs to its partition, not to a key: its writer names the partition.
+    """
+    if isinstance(message, CrossingEnded):
+        return message.person or message.crossing_id
+    if isinstance(message, Tick):
+        return "tick"
+    key: str = getattr(message, _KEY_FIELD[type(message)])
+    return key
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key, as Kafka's default partitioner chooses it (murmur2)."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(data: bytes) -> int:
+    """MurmurHash2 with Kafka's seed, as an unsigned 32-bit number.
+
+    Source: org.apache.kafka.common.utils.Utils.murmur2, Apache Kafka 4.3.1; the test's vectors come
+    from its UtilsTest.
+    """
+    length = len(data)
+    h = (0x9747B28C ^ length) & 0xFFFFFFFF
+    whole = length & ~3
+    for at in range(0, whole, 4):
+        k = (int.from_bytes(data[at : at + 4], "little") * 0x5BD1E995) & 0xFFFFFFFF
+        k = ((k ^ (k >> 24)) * 0x5BD1E995) & 0xFFFFFFFF
+        h = ((h * 0x5BD1E995) & 0xFFFFFFFF) ^ k
+    if whole != length:
+        h = ((h ^ int.from_bytes(data[whole:], "little")) * 0x5BD1E995) & 0xFFFFFFFF
+    h = ((h ^ (h >> 13)) * 0x5BD1E995) & 0xFFFFFFFF
+    return h ^ (h >> 15)
+
+
+_KEY_FIELD: Final[dict[type[Message], str]] = {
+    SightingSeen: "pair",
+    SightingGone: "pair",
+    Heartbeat: "pair",
+    ReaderStatus: "pair",
+    Skipped: "pair",
+    Decision: "pair",
+    Credential: "token",
+    Party: "id",
+    Person: "id",
+    Truck: "id",
+    Trailer: "id",
+    Trip: "trip_number",
+    Site: "pair",
+    ArrivalNotice: "crossing_id",
+    BorderRecord: "person",
+    Alert: "subject",
+    Unmatched: "unmatched_id",
+    Rejected: "topic",
+}

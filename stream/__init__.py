@@ -1,0 +1,1 @@
+"""The stream consumer: gate events in, arrival notices and border records out."""

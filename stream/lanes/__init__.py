@@ -1,0 +1,1 @@
+"""The lanes stage: sightings and decisions in; arrival notices and the ends of crossings out."""

@@ -1,0 +1,1 @@
+"""The ledger stage: ends of crossings in, border records out."""

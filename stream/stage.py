@@ -1,0 +1,116 @@
+"""The contract of a stage, and the one way in which a record reaches it.
+
+A stage is pure: `step(state, reference, given) -> Step`. It changes nothing, reads no clock and does no
+I/O; the worker (or a replay) applies the changes and writes the outputs.
+"""
+
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from schemas.alert import Rejected, RejectReason
+from schemas.message import Message
+from schemas.topics import TOPICS, partition_of, topic_key
+from schemas.wire import SchemaError, decode
+from stream.log.contract import Record
+from stream.reference import Reference
+from stream.state import Change, KeyedState
+
+
+class Input(NamedTuple):
+    """A record of the stage's input topic, decoded."""
+
+    partition: int
+    offset: int
+    message: Message
+
+
+class ReferenceChanged(NamedTuple):
+    """A reference row came; `reference` already holds it. `message` is None when it was deleted."""
+
+    topic: str
+    key: str
+    message: Message | None
+
+
+class TakenOver(NamedTuple):
+    """The partition has a new owner: look at everything once and say what differs."""
+
+
+Given = Input | ReferenceChanged | TakenOver
+
+
+class Output(NamedTuple):
+    """A message for a topic; its key is `schemas.topics.topic_key`."""
+
+    topic: str
+    message: Message
+
+
+class Step(NamedTuple):
+    """What a stage wants done."""
+
+    changes: list[Change]
+    outputs: list[Output]
+
+
+NOTHING = Step([], [])
+
+
+class Stage(Protocol):
+    """A stage of the stream."""
+
+    #: Its name on the command line, in transactional ids and in logs.
+    name: str
+    #: Topic that it consumes.
+    input: str
+    #: Topic that keeps its state, with the partitions of `input`.
+    changelog: str
+    #: Reference topics that it looks things up in.
+    references: tuple[str, ...]
+    #: Whether its timers need ticks in its input.
+    ticks: bool
+
+    def new_state(self) -> KeyedState:
+        """The empty state of one input partition."""
+        ...
+
+    def step(self, state: KeyedState, reference: Reference, given: Given) -> Step:
+        """What follows from `given`. Reads `state`, never writes it."""
+        ...
+
+
+def advance(stage: Stage, state: KeyedState, reference: Reference, record: Record) -> Step:
+    """Decode a record of the stage's input and step; what cannot be taken becomes a `Rejected`."""
+    if record.value is None:
+        return _reject(stage, record, "malformed", "a record without a value")
+    try:
+        message = decode(record.topic, record.value)
+    except SchemaError as error:
+        return _reject(stage, record, error.reason, str(error))
+    key = topic_key(message)
+    if (
+        key != "tick"
+        and partition_of(key.encode(), TOPICS[record.topic].partitions) != record.partition
+    ):
+        return _reject(stage, record, "wrong_partition", f"key {key[:80]!r} belongs elsewhere")
+    return stage.step(state, reference, Input(record.partition, record.offset, message))
+
+
+def _reject(stage: Stage, record: Record, reason: RejectReason, detail: str) -> Step:
+    rejected = Rejected(
+        stage=stage.name,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        raw=record.value,
+        reason=reason,
+        detail=detail[:400],
+    )
+    return Step([], [Output("rejected", rejected)])
+
+
+def encode_change(change: Change) -> bytes | None:
+    """A state change as a changelog row; None deletes the key."""
+    return None if change.value is None else msgspec.msgpack.encode(change.value)
