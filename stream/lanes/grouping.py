@@ -46,8 +46,9 @@ def find_crossing(
     truck = credential is not None and credential.kind == "truck_tag"
     beside = [
         (gap, crossing)
-        for crossing in state.heard_at(sighting.pair, sighting.read_point)
+        for crossing in state.heard_at(sighting.pair, sighting.read_point, sighting.first_us)
         if fits(crossing, sighting)
+        and (crossing.ended_at_us is None or sighting.first_us <= crossing.ended_at_us)
         and (gap := _gap(crossing, sighting)) is not None
         and not (truck and has_truck(crossing, reference))
         and not _declared_elsewhere(crossing, reference, credential)

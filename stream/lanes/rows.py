@@ -1,8 +1,8 @@
 """What the lanes stage remembers of a partition, and how it finds it again."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -12,6 +12,9 @@ from schemas.message import Country, Direction, Position
 from stream.state import KeyedState
 
 K = TypeVar("K")
+
+#: Closed crossings are found by read point and booth within time slots of ten minutes.
+SLOT_US: Final = 600_000_000
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,8 +136,8 @@ class LanesState(KeyedState):
         super().__init__(Crossing | Sequence | Pending)
         self._by_subject: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._by_trip: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        self._by_point: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
-        self._by_lane: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+        self._live: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+        self._past: defaultdict[tuple[str, str, int], dict[str, None]] = defaultdict(dict)
         self._pending: dict[str, None] = {}
         self._open: dict[str, None] = {}
         self._closed: dict[str, None] = {}
@@ -157,13 +160,13 @@ class LanesState(KeyedState):
         """Crossings that were joined with the trip."""
         return self._these(self._by_trip.get(trip, ()))
 
-    def heard_at(self, pair: str, read_point: str) -> list[Crossing]:
-        """Crossings that go on and were heard at the read point."""
-        return self._these(self._by_point.get((pair, read_point), ()))
+    def heard_at(self, pair: str, read_point: str, at_us: int) -> list[Crossing]:
+        """Crossings heard at the read point: those that are not closed, and closed ones about that time."""
+        return self._about(pair, f"point {read_point}", at_us)
 
-    def at_booth(self, pair: str, lane: str) -> list[Crossing]:
-        """Crossings heard at primary or secondary of the lane, closed ones too."""
-        return self._these(self._by_lane.get((pair, lane), ()))
+    def at_booth(self, pair: str, lane: str, at_us: int) -> list[Crossing]:
+        """Crossings heard at primary or secondary of the lane, closed ones only about that time."""
+        return self._about(pair, f"booth {lane}", at_us)
 
     def pending(self) -> list[Decision]:
         """Decisions that found no crossing yet, in the order of their coming."""
@@ -174,15 +177,27 @@ class LanesState(KeyedState):
         """Crossings that are not closed."""
         return self._these(self._open)
 
-    def closed(self) -> list[Crossing]:
+    def closed(self) -> Iterator[Crossing]:
         """Closed crossings that can still be revised, the longest closed first."""
-        return self._these(self._closed)
+        for key in self._closed:
+            crossing = self.crossing(key)
+            if crossing is not None:
+                yield crossing
+
+    def _about(self, pair: str, place: str, at_us: int) -> list[Crossing]:
+        ids = dict(self._live.get((pair, place), ()))
+        slot = at_us // SLOT_US
+        for near in (slot - 1, slot, slot + 1):
+            ids.update(self._past.get((pair, place, near), ()))
+        return self._these(ids)
 
     def _these(self, ids: Iterable[str]) -> list[Crossing]:
         found = (self.crossing(one) for one in ids)
         return [crossing for crossing in found if crossing is not None]
 
     def _changed(self, key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
+        if isinstance(old, Crossing) and isinstance(new, Crossing) and _marks(old) == _marks(new):
+            return
         if isinstance(old, Crossing):
             self._index(old, add=False)
         if isinstance(new, Crossing):
@@ -196,10 +211,15 @@ class LanesState(KeyedState):
         here = crossing.crossing_id
         for heard in crossing.heard:
             _mark(self._by_subject, heard.subject, here, add=add)
-            if crossing.ended_at_us is None and not crossing.closed:
-                _mark(self._by_point, (crossing.pair, heard.read_point), here, add=add)
+            places = [f"point {heard.read_point}"]
             if heard.position in ("primary", "secondary"):
-                _mark(self._by_lane, (crossing.pair, heard.lane), here, add=add)
+                places.append(f"booth {heard.lane}")
+            for place in places:
+                if crossing.closed:
+                    slot = heard.first_us // SLOT_US
+                    _mark(self._past, (crossing.pair, place, slot), here, add=add)
+                else:
+                    _mark(self._live, (crossing.pair, place), here, add=add)
         if crossing.trip is not None:
             _mark(self._by_trip, crossing.trip, here, add=add)
         shelf = self._closed if crossing.closed else self._open
@@ -207,6 +227,12 @@ class LanesState(KeyedState):
             shelf[here] = None
         else:
             shelf.pop(here, None)
+
+
+def _marks(crossing: Crossing) -> tuple[object, ...]:
+    """All that the indexes depend on."""
+    heard = [(one.subject, one.read_point, one.first_us) for one in crossing.heard]
+    return crossing.closed, crossing.trip, heard
 
 
 def _mark(index: defaultdict[K, dict[str, None]], key: K, value: str, *, add: bool) -> None:

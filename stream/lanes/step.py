@@ -171,7 +171,11 @@ class _Draft:
                     ended = over(heard, event)
                     every = (*crossing.heard[:at], ended, *crossing.heard[at + 1 :])
                     at_us = max(crossing.at_us, event.at_us)
-                    self.settle(replace(crossing, heard=every, at_us=at_us), event.event_id)
+                    now = replace(crossing, heard=every, at_us=at_us)
+                    if ended.first_us < heard.first_us:
+                        self.settle(now, event.event_id)
+                    else:  # nothing that anyone reads depends on a stay's end
+                        self._set(crossing_key(crossing.crossing_id), now)
                     return
         self._seen(event, gone=True)
 
@@ -189,7 +193,7 @@ class _Draft:
         """As `find_target`, over the state with this step's own changes."""
         at_booth = {
             crossing.crossing_id: crossing
-            for crossing in self._state.at_booth(decision.pair, decision.lane or "")
+            for crossing in self._state.at_booth(decision.pair, decision.lane or "", decision.at_us)
         }
         for change in self._changes.values():
             if isinstance(change.value, Crossing) and change.value.pair == decision.pair:
