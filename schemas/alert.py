@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from schemas.message import Message, NoteText
+from schemas.message import DerivedId, Id, Message, Micros, NoteText
 
 AlertKind = Literal["sequence_gap", "bad_event_id"]
 
@@ -15,14 +15,14 @@ class Alert(Message, frozen=True, kw_only=True, tag="alert"):
     """Topic `alerts`: something that staff should look at. It never closes a lane by itself."""
 
     v: Literal[1] = 1
-    alert_id: str
+    alert_id: DerivedId
     kind: AlertKind
     severity: Literal["info", "warning", "critical"]
     #: Key of the topic: gateway, credential or crossing that it is about.
-    subject: str
-    pair: str
-    at_us: int
-    evidence: tuple[str, ...]
+    subject: Id
+    pair: Id
+    at_us: Micros
+    evidence: tuple[Id, ...]
     what_to_do: NoteText
 
 

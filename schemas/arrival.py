@@ -3,7 +3,7 @@
 from typing import Literal
 
 from schemas.gate import Outcome
-from schemas.message import Direction, Message, Part, Position
+from schemas.message import DerivedMicros, Direction, Id, Message, Micros, Part, Position
 from schemas.reference import Shipment
 
 Basis = Literal["read", "declared", "inferred", "missing", "conflicting"]
@@ -38,19 +38,19 @@ class Link(Part, frozen=True, kw_only=True):
 
     role: Role
     #: `person:`, `truck:`, `trailer:` id or a trip number; None when missing or unknown.
-    id: str | None
+    id: Id | None
     basis: Basis
     #: The card or tag that was read: its credential id, for an unknown one its token.
-    credential_id: str | None = None
+    credential_id: Id | None = None
     #: With `conflicting`: everything that it may be.
-    candidates: tuple[str, ...] = ()
+    candidates: tuple[Id, ...] = ()
 
 
 class Eligibility(Part, frozen=True, kw_only=True):
     """The lanes that the vehicle may use, and why. Unknown is never eligible."""
 
     lanes: tuple[str, ...] = ()
-    tier: str | None = None
+    tier: Id | None = None
     reasons: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
@@ -59,19 +59,19 @@ class ArrivalNotice(Message, frozen=True, kw_only=True, tag="arrival_notice"):
     """Who and what comes to a booth, as known at this revision. A sent one is never rewritten."""
 
     v: Literal[1] = 1
-    crossing_id: str
+    crossing_id: Id
     revision: int
-    pair: str
+    pair: Id
     direction: Direction
     state: CrossingState
-    lane: str
+    lane: Id
     #: The furthest read point so far.
     position: Position
-    first_read_us: int
-    last_read_us: int
+    first_read_us: Micros
+    last_read_us: Micros
     #: Expected time at the booth; None once it is behind or cannot be told.
-    eta_us: int | None
-    eta_p90_us: int | None = None
+    eta_us: DerivedMicros | None
+    eta_p90_us: DerivedMicros | None = None
     links: tuple[Link, ...]
     shipments: tuple[Shipment, ...] = ()
     eligibility: Eligibility
@@ -82,6 +82,6 @@ class ArrivalNotice(Message, frozen=True, kw_only=True, tag="arrival_notice"):
     decision: Outcome | None = None
     #: True while something that was declared is still awaited.
     provisional: bool
-    source_event_ids: tuple[str, ...]
+    source_event_ids: tuple[Id, ...]
     #: Event time of the input that made this revision.
-    at_us: int
+    at_us: Micros

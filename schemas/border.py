@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from schemas.message import Country, Message, NoteText, Part
+from schemas.message import Country, DerivedId, DerivedMicros, Id, Message, Micros, NoteText, Part
 
 Ending = Literal[
     "entered",
@@ -36,26 +36,26 @@ class Side(Part, frozen=True, kw_only=True):
 
     country: Country
     office_code: str | None
-    authority: str
-    lane: str | None = None
+    authority: Id
+    lane: Id | None = None
 
 
 class CrossingEnded(Message, frozen=True, kw_only=True, tag="crossing_ended"):
     """Topic `crossings`: how a crossing ended for one person. Keyed by person, else by crossing."""
 
     v: Literal[1] = 1
-    crossing_id: str
+    crossing_id: Id
     #: None when no person is known; then the row is keyed by `crossing_id`.
-    person: str | None
+    person: Id | None
     role: PersonRole | None = None
     revision: int
     how: Ending
-    pair: str
+    pair: Id
     entered: Side
     left: Side
     #: The moment of entry, or the moment that ended the crossing otherwise.
-    at_us: int
-    source_event_ids: tuple[str, ...]
+    at_us: Micros
+    source_event_ids: tuple[Id, ...]
 
 
 class BorderEntry(Part, frozen=True, kw_only=True):
@@ -63,9 +63,9 @@ class BorderEntry(Part, frozen=True, kw_only=True):
 
     country: Country
     office_code: str | None
-    authority: str
-    lane: str | None
-    at_us: int
+    authority: Id
+    lane: Id | None
+    at_us: Micros
 
 
 class BorderExit(Part, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class BorderExit(Part, frozen=True, kw_only=True):
 
     country: Country
     office_code: str | None
-    at_us: int
+    at_us: Micros
     basis: Literal["implied_by_entry"] = "implied_by_entry"
 
 
@@ -85,21 +85,21 @@ class BorderRecord(Message, frozen=True, kw_only=True, tag="border_record"):
     """Topic `border-records`: one person's entry into one country, which is the exit from the other."""
 
     v: Literal[1] = 1
-    record_id: str
-    crossing_id: str
-    person: str
+    record_id: Id
+    crossing_id: Id
+    person: Id
     role: PersonRole
-    pair: str
+    pair: Id
     revision: int
     state: Literal["live", "corrected", "retracted"]
     entry: BorderEntry
     exit: BorderExit
     anomalies: tuple[str, ...] = ()
-    source_event_ids: tuple[str, ...]
+    source_event_ids: tuple[Id, ...]
     #: Class of the rule that says how long the record is kept.
     retention_class: str
     #: 15 years after the entry (Customs Act s.93.1); whether that is a maximum is unverified.
-    delete_after_us: int
+    delete_after_us: DerivedMicros
 
 
 class Unmatched(Message, frozen=True, kw_only=True, tag="unmatched"):
@@ -109,15 +109,15 @@ class Unmatched(Message, frozen=True, kw_only=True, tag="unmatched"):
     """
 
     v: Literal[1] = 1
-    unmatched_id: str
+    unmatched_id: DerivedId
     kind: UnmatchedKind
-    pair: str
-    crossing_id: str | None
+    pair: Id
+    crossing_id: Id | None
     #: Person id, credential id, token or event id that it is about.
-    subject: str | None
-    since_us: int
+    subject: Id | None
+    since_us: Micros
     why: NoteText
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[Id, ...] = ()
     #: What closed it; None while it is open.
     closed_by: str | None = None
-    closed_at_us: int | None = None
+    closed_at_us: Micros | None = None

@@ -4,11 +4,21 @@ Every event of a gateway or an officer's desk carries `event_id = writer.epoch.s
 within (writer, epoch), so a reader of the topic can tell a repeat from a loss.
 """
 
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from schemas.message import Country, Direction, Message, NoteText, Part, Position
+from schemas.message import (
+    Country,
+    Direction,
+    Id,
+    Message,
+    Micros,
+    NoteText,
+    Part,
+    Position,
+    Seconds,
+)
 
 ClockSource = Literal["ntp", "estimated", "received"]
 """`ntp`: the reader's own synchronised clock. `estimated`: the reader's clock, shifted by the smallest
@@ -37,10 +47,10 @@ def event_id(writer: str, epoch: str, seq: int) -> str:
 
 
 def split_event_id(text: str) -> EventId | None:
-    """The parts of an event id, or None when `text` is not one."""
+    """The parts of an event id, or None when `text` is not one. A `seq` has at most 18 digits."""
     writer, _, rest = text.partition(".") if text.count(".") == 2 else ("", "", "")
     epoch, _, seq = rest.partition(".")
-    if not (writer and epoch and seq.isascii() and seq.isdigit()):
+    if not (writer and epoch and seq.isascii() and seq.isdigit() and len(seq) <= 18):
         return None
     return EventId(writer, epoch, int(seq))
 
@@ -48,30 +58,30 @@ def split_event_id(text: str) -> EventId | None:
 class Sighting(Message, frozen=True, kw_only=True):
     """One tag's stay at one read point, as far as it is known when the event is written."""
 
-    event_id: str
-    pair: str
-    lane: str
-    read_point: str
+    event_id: Id
+    pair: Id
+    lane: Id
+    read_point: Id
     position: Position
     #: Seconds that a vehicle usually needs from this read point to the booth.
-    to_booth_s: int | None
+    to_booth_s: Seconds | None
     #: The lane's direction.
     direction: Direction
     #: Keyed hash of the EPC; the only form in which a card's number leaves the gateway.
-    token: str
-    tid_token: str | None = None
+    token: Id
+    tid_token: Id | None = None
     #: The EPC's scheme, such as `sgtin-96`; `opaque` when it follows no public one.
-    scheme: str = "opaque"
-    first_us: int
-    last_us: int
+    scheme: Id = "opaque"
+    first_us: Micros
+    last_us: Micros
     #: When the gateway wrote this event (its own clock).
-    at_us: int
+    at_us: Micros
     reads: int
     peak_rssi_dbm: float | None = None
     #: Antennas in the order in which each was first heard.
     antennas: tuple[int, ...] = ()
     #: Other lanes whose antennas heard the tag meanwhile.
-    other_lanes: tuple[str, ...] = ()
+    other_lanes: tuple[Id, ...] = ()
     travel: Travel = "unknown"
     clock_source: ClockSource
     #: Milliseconds that were added to the reader's clock.
@@ -95,16 +105,16 @@ class SightingGone(Sighting, frozen=True, kw_only=True, tag="sighting_gone"):
     #: False: only glimpsed, so no `sighting_seen` was written.
     observed: bool
     #: The `sighting_seen` of this stay, None when it was only glimpsed.
-    seen_event_id: str | None = None
+    seen_event_id: Id | None = None
     reason: Literal["lost", "moved", "overflow", "stopped"]
 
 
 class ReaderHealth(Part, frozen=True, kw_only=True):
     """A reader as its gateway sees it now."""
 
-    reader: str
+    reader: Id
     up: bool
-    last_heard_us: int | None
+    last_heard_us: Micros | None
     reads: int
     #: Rejected frames or messages since the gateway's epoch began, by reason.
     rejects: dict[str, int] = msgspec.field(default_factory=dict)
@@ -117,9 +127,9 @@ class Heartbeat(Message, frozen=True, kw_only=True, tag="heartbeat"):
     """
 
     v: Literal[1] = 1
-    event_id: str
-    pair: str
-    at_us: int
+    event_id: Id
+    pair: Id
+    at_us: Micros
     outbox_depth: int
     outbox_age_ms: int
     reads: int
@@ -135,14 +145,14 @@ class ReaderStatus(Message, frozen=True, kw_only=True, tag="reader_status"):
     """A reader came or went, or a span of time in which it was not heard."""
 
     v: Literal[1] = 1
-    event_id: str
-    pair: str
-    reader: str
+    event_id: Id
+    pair: Id
+    reader: Id
     up: bool
-    at_us: int
+    at_us: Micros
     #: The span that nobody heard; both None when the status is about something else.
-    gap_from_us: int | None = None
-    gap_to_us: int | None = None
+    gap_from_us: Micros | None = None
+    gap_to_us: Micros | None = None
     cause: NoteText
     #: Reads that the reader itself reports as lost; None when it cannot say.
     reads_lost: int | None = None
@@ -155,9 +165,9 @@ class Skipped(Message, frozen=True, kw_only=True, tag="skipped"):
     """A gateway gives up the events `from_seq` to `to_seq` of its epoch: a gap that is announced."""
 
     v: Literal[1] = 1
-    event_id: str
-    pair: str
-    at_us: int
+    event_id: Id
+    pair: Id
+    at_us: Micros
     from_seq: int
     to_seq: int
     cause: NoteText
@@ -168,29 +178,29 @@ class Tick(Message, frozen=True, kw_only=True, tag="tick"):
 
     v: Literal[1] = 1
     partition: int
-    at_us: int
+    at_us: Micros
 
 
 class Decision(Message, frozen=True, kw_only=True, tag="decision"):
     """What an officer said, about a named crossing or about whatever stood at a lane's booth."""
 
     v: Literal[1] = 1
-    event_id: str
-    pair: str
-    at_us: int
+    event_id: Id
+    pair: Id
+    at_us: Micros
     country: Country
-    authority: str
+    authority: Id
     #: A pseudonym, never a name.
-    officer: str
+    officer: Id
     outcome: Outcome
     subjects: Subjects = "all"
     #: With `subjects = persons`: whom it is about; empty means every person of the crossing.
-    persons: tuple[str, ...] = ()
-    crossing_id: str | None = None
+    persons: Annotated[tuple[Id, ...], msgspec.Meta(max_length=20)] = ()
+    crossing_id: Id | None = None
     #: The revision of the notice that the officer had on the screen.
     revision_seen: int | None = None
     #: With no `crossing_id`: the lane whose primary or secondary is meant, at `at_us`.
-    lane: str | None = None
+    lane: Id | None = None
 
 
 GateEvent = SightingSeen | SightingGone | Heartbeat | ReaderStatus | Skipped | Tick | Decision

@@ -1,11 +1,23 @@
 """The base of every message, and the small types that messages share."""
 
-from typing import Annotated, Literal, NewType
+from typing import Annotated, Literal
 
 import msgspec
 
-Micros = NewType("Micros", int)
-"""A point in time: microseconds since 1970-01-01 UTC. Field names end in `_us`."""
+DerivedId = Annotated[str, msgspec.Meta(min_length=1, max_length=800)]
+"""An id that is made of other ids."""
+
+DerivedMicros = Annotated[int, msgspec.Meta(ge=0)]
+"""A point in time that was reckoned from another one, so it may lie beyond the year 9999."""
+
+Micros = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999_999)]
+"""A point in time: microseconds since 1970-01-01 UTC, up to the year 9999. Field names end in `_us`."""
+
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=604_800)]
+"""A span of at most a week."""
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+"""Names something. The bound keeps what is remembered of strangers' messages small."""
 
 Country = Literal["US", "CA", "MX"]
 """ISO 3166-1 alpha-2 codes of the three countries that share these borders."""

@@ -7,7 +7,18 @@ its own history.
 
 from typing import Literal
 
-from schemas.message import Country, Direction, Message, Part, Position, SealedRest, SealedS92
+from schemas.message import (
+    Country,
+    Direction,
+    Id,
+    Message,
+    Micros,
+    Part,
+    Position,
+    SealedRest,
+    SealedS92,
+    Seconds,
+)
 
 CredentialKind = Literal["driver_card", "truck_tag", "trailer_tag", "seal_tag"]
 CredentialState = Literal["active", "lost", "stolen", "revoked", "expired", "suspended"]
@@ -18,42 +29,42 @@ class CredentialStatus(Part, frozen=True, kw_only=True):
     """A status of a card or tag and the two times that belong to it."""
 
     state: CredentialState
-    effective_from_us: int
-    accepted_at_us: int
+    effective_from_us: Micros
+    accepted_at_us: Micros
 
 
 class Credential(Message, frozen=True, kw_only=True, tag="credential"):
     """One token of a card or tag. Several rows may share one `credential_id` (keys rotate)."""
 
     v: Literal[1] = 1
-    token: str
-    credential_id: str
+    token: Id
+    credential_id: Id
     kind: CredentialKind
     #: `person:`, `truck:` or `trailer:` id.
-    holder: str
-    programme: str | None = None
-    tier: str | None = None
-    tid_token: str | None = None
+    holder: Id
+    programme: Id | None = None
+    tier: Id | None = None
+    tid_token: Id | None = None
     #: Oldest first; the last one is in force.
     statuses: tuple[CredentialStatus, ...] = ()
-    expires_us: int | None = None
+    expires_us: Micros | None = None
 
 
 class Membership(Part, frozen=True, kw_only=True):
     """A party's membership in a trusted-trader programme, as one country keeps it."""
 
-    programme: str
+    programme: Id
     country: Country
     state: Literal["member", "suspended", "removed"]
-    effective_from_us: int
-    accepted_at_us: int
+    effective_from_us: Micros
+    accepted_at_us: Micros
 
 
 class Party(Message, frozen=True, kw_only=True, tag="party"):
     """A carrier, importer or manufacturer."""
 
     v: Literal[1] = 1
-    id: str
+    id: Id
     name: str
     roles: tuple[Literal["carrier", "importer", "manufacturer"], ...] = ()
     memberships: tuple[Membership, ...] = ()
@@ -63,8 +74,8 @@ class Person(Message, frozen=True, kw_only=True, tag="person"):
     """A driver or passenger; personal data only inside the two sealed fields."""
 
     v: Literal[1] = 1
-    id: str
-    key_id: str | None = None
+    id: Id
+    key_id: Id | None = None
     s92: SealedS92 | None = None
     rest: SealedRest | None = None
 
@@ -81,7 +92,7 @@ class Truck(Message, frozen=True, kw_only=True, tag="truck"):
     """A tractor or straight truck."""
 
     v: Literal[1] = 1
-    id: str
+    id: Id
     vin: str | None = None
     plates: tuple[Plate, ...] = ()
     fee_status: Literal["paid", "not_paid", "unknown"] = "unknown"
@@ -91,7 +102,7 @@ class Trailer(Message, frozen=True, kw_only=True, tag="trailer"):
     """A trailer, chassis or container on wheels."""
 
     v: Literal[1] = 1
-    id: str
+    id: Id
     plate: Plate | None = None
     trailer_type: str | None = None
 
@@ -99,8 +110,8 @@ class Trailer(Message, frozen=True, kw_only=True, tag="trailer"):
 class TripTrailer(Part, frozen=True, kw_only=True):
     """A trailer as the trip declares it."""
 
-    trailer: str
-    seals: tuple[str, ...] = ()
+    trailer: Id
+    seals: tuple[Id, ...] = ()
     load: Literal["loaded", "empty", "unknown"] = "unknown"
 
 
@@ -117,9 +128,9 @@ class Commodity(Part, frozen=True, kw_only=True):
 class Shipment(Part, frozen=True, kw_only=True):
     """A shipment on a trip; `control_number` is an SCN (US), a CCN (Canada) or a pedimento (Mexico)."""
 
-    control_number: str
-    importer: str | None = None
-    manufacturer: str | None = None
+    control_number: Id
+    importer: Id | None = None
+    manufacturer: Id | None = None
     commodities: tuple[Commodity, ...] = ()
     #: Goods that a department other than customs controls.
     other_department: bool = False
@@ -130,19 +141,19 @@ class Trip(Message, frozen=True, kw_only=True, tag="trip"):
     """An e-manifest as accepted: what was declared to come, when and where."""
 
     v: Literal[1] = 1
-    trip_number: str
+    trip_number: Id
     version: int = 1
-    carrier: str
+    carrier: Id
     #: The port of arrival, in the code of the country that the trip enters.
-    port_code: str
+    port_code: Id
     direction: Direction
-    eta_us: int
-    filed_at_us: int
-    accepted_at_us: int
+    eta_us: Micros
+    filed_at_us: Micros
+    accepted_at_us: Micros
     status: Literal["on_file", "cancelled", "used", "expired"] = "on_file"
-    drivers: tuple[str, ...] = ()
-    passengers: tuple[str, ...] = ()
-    truck: str | None = None
+    drivers: tuple[Id, ...] = ()
+    passengers: tuple[Id, ...] = ()
+    truck: Id | None = None
     trailers: tuple[TripTrailer, ...] = ()
     shipments: tuple[Shipment, ...] = ()
 
@@ -153,35 +164,35 @@ class SiteOffice(Part, frozen=True, kw_only=True):
     country: Country
     #: Schedule D (US), CBSA office (Canada) or aduana and section (Mexico); None when not known.
     office_code: str | None
-    authority: str
+    authority: Id
     timezone: str
 
 
 class SiteLane(Part, frozen=True, kw_only=True):
     """A lane of a site."""
 
-    id: str
+    id: Id
     direction: Direction
     lane_class: LaneClass = "general"
     group: str | None = None
-    neighbours: tuple[str, ...] = ()
+    neighbours: tuple[Id, ...] = ()
 
 
 class SiteReadPoint(Part, frozen=True, kw_only=True):
     """A read point of a site; `lane` may name a lane group."""
 
-    id: str
-    lane: str
+    id: Id
+    lane: Id
     position: Position
-    to_booth_s: int | None = None
+    to_booth_s: Seconds | None = None
 
 
 class Site(Message, frozen=True, kw_only=True, tag="site"):
     """The lay-out of a port pair, since `effective_from_us`."""
 
     v: Literal[1] = 1
-    pair: str
-    effective_from_us: int
+    pair: Id
+    effective_from_us: Micros
     offices: tuple[SiteOffice, ...]
     lanes: tuple[SiteLane, ...]
     read_points: tuple[SiteReadPoint, ...]

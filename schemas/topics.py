@@ -4,6 +4,7 @@ Changing a partition count re-hashes keys away from their state: it is a migrati
 `gatebook topics check` refuses it otherwise.
 """
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from schemas.alert import Alert, Rejected
@@ -79,6 +80,7 @@ def topic_key(message: Message) -> str:
     return key
 
 
+@lru_cache(maxsize=65_536)
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of a key, as Kafka's default partitioner chooses it (murmur2)."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions

@@ -1,8 +1,9 @@
 """The wire form of messages: msgpack maps between processes, JSON for people and other systems."""
 
+import hashlib
 import re
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -97,15 +98,21 @@ def ce_id(message: Message) -> str:
         for name in ("record_id", "crossing_id", "unmatched_id", "person", "revision", "closed_by")
     )
     text = "|".join(str(part) for part in parts if part is not None)
-    return text or msgspec.msgpack.encode(message).hex()[:64]
+    return text or hashlib.sha256(encode(message)).hexdigest()[:32]
 
 
 def rfc3339(at_us: int) -> str:
     """A time as text, such as `2026-11-24T18:00:00.000001Z`; out-of-range times as `@<microseconds>`."""
+    seconds, micros = divmod(at_us, 1_000_000)
     try:
-        return datetime.fromtimestamp(at_us / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return f"{_second(seconds)}.{micros:06d}Z"
     except (ValueError, OverflowError, OSError):
         return f"@{at_us}"
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @cache

@@ -115,8 +115,8 @@ class Reader(Protocol):
     async def poll(self, max_records: int, timeout_s: float) -> list[Record]:
         """The next records, at least one unless the time runs out; in order within a partition.
 
-        May be cancelled: what it did not return, the next call returns. Raises `PositionLost` or, when
-        the log itself can tell, `LogUnavailable`; a Kafka client only waits while its broker is away.
+        May be cancelled: what it did not return, the next call returns. Raises `PositionLost` or
+        `LogUnavailable`; on Kafka the latter comes some 20 s after the last broker has gone.
         """
         ...
 

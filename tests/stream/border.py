@@ -122,7 +122,7 @@ class Desk:
             lane=lane,
             read_point=point,
             position=position,  # type: ignore[arg-type]
-            to_booth_s=BOOTH_S[position],  # type: ignore[index]
+            to_booth_s=BOOTH_S.get(position),  # type: ignore[call-overload]
             direction="MX>US",
             token=token,
             first_us=at(first),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from schemas.message import Message
 from schemas.wire import encode
-from tests.stream.border import Border, Desk, tick, trip
+from tests.stream.border import Border, Desk, at, tick, trip
 
 
 def writers() -> list[list[Message]]:
@@ -93,3 +93,59 @@ def test_replaying_a_prefix_and_then_the_rest_equals_replaying_all(
     assert [(topic, encode(message)) for topic, message in halves.outputs] == [
         (topic, encode(message)) for topic, message in whole.outputs
     ]
+
+
+#: Times at which everything could go wrong: the bounds of what a message may say, and a real moment.
+TIMES = st.sampled_from(
+    [0, 1, at(-86_400 * 365), at(0), at(1), at(30), at(10**6), 253_402_300_799_999_999]
+)
+TOKENS = st.sampled_from(
+    ["k1.truck1", "k1.truck2", "k1.ana", "k1.ben", "k1.trailer1", "x", "x" * 200]
+)
+
+
+@st.composite
+def absurd(draw: st.DrawFn) -> Message:
+    """A message that its schema allows, however little sense it makes."""
+    writer, seq = draw(st.sampled_from(["gw1", "gw2", ".", "a.b"])), draw(st.integers(0, 10**19))
+    event_id = f"{writer}.e1.{draw(st.sampled_from([seq, seq % 5]))}"
+    desk = Desk()
+    point = draw(st.sampled_from(["L01-queue", "L01-primary", "L02-exit", "L02-secondary"]))
+    seen = msgspec.structs.replace(
+        desk.seen(draw(TOKENS), point, 0, event_id=event_id),
+        first_us=draw(TIMES),
+        last_us=draw(TIMES),
+        at_us=draw(TIMES),
+        to_booth_s=draw(st.sampled_from([None, 0, 604_800])),
+        direction=draw(st.sampled_from(["MX>US", "US>MX", "CA>US", "US>CA"])),
+    )
+    kind = draw(st.sampled_from(["seen", "gone", "decision", "tick"]))
+    if kind == "seen":
+        return seen
+    if kind == "gone":
+        gone = desk.gone(seen, 0, observed=draw(st.booleans()))
+        return msgspec.structs.replace(
+            gone, event_id=event_id, last_us=draw(TIMES), at_us=draw(TIMES)
+        )
+    if kind == "tick":
+        return msgspec.structs.replace(tick(0), at_us=draw(TIMES))
+    outcomes = ["released", "secondary", "held", "refused", "turned_back", "paroled", "withdrawn"]
+    return msgspec.structs.replace(
+        desk.decision(draw(st.sampled_from(outcomes)), 0, event_id=event_id),
+        at_us=draw(TIMES),
+        lane=draw(st.sampled_from([None, "L01", "L02", ""])),
+        crossing_id=draw(st.sampled_from([None, "nonsense"])),
+        country=draw(st.sampled_from(["US", "MX", "CA"])),
+        subjects=draw(st.sampled_from(["all", "persons", "vehicle", "cargo"])),
+        persons=draw(st.sampled_from([(), ("person:ana",), ("truck:1",), ("person:eva",) * 20])),
+    )
+
+
+@settings(max_examples=200)
+@given(st.lists(absurd(), max_size=12))
+def test_nothing_that_a_schema_allows_stops_a_stage(events: list[Message]) -> None:
+    border = Border().feed(*events).take_over()
+    assert Border(killed_everywhere=True).feed(*events).take_over().digests() == border.digests()
+    in_force = [one for one in border.records().values() if one.state != "retracted"]
+    assert len({(one.crossing_id, one.person) for one in in_force}) == len(in_force)
+    assert all(one.entry.at_us == one.exit.at_us for one in in_force)

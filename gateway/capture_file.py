@@ -1,0 +1,125 @@
+"""Files and pipes that hold what readers said, in the forms in which people have them.
+
+    hex      BB02220011C93400..                           one chunk a line, spaces allowed
+             BB02220011C93400.. ; rx ; source ; note      only `rx` lines are what the reader sent
+    capture  {"at_us":1,"dir":"rx","hex":"BB0222.."}      the gateway's own capture format
+    json     {"data":{..},"type":"SIMPLE",..}             one payload a line, for message protocols
+    payload  one JSON document over several lines         for message protocols
+    raw      the bytes themselves                         for stream protocols
+
+In `hex` a line that is `#` or begins with `# ` is a comment; blank lines are passed over everywhere.
+"""
+
+import string
+from typing import Annotated, Final, Literal, NamedTuple, assert_never
+
+import msgspec
+
+from gateway.reads import Framing
+
+Form = Literal["hex", "capture", "json", "payload", "raw"]
+LineForm = Literal["hex", "capture", "json"]
+
+#: 1 MiB of payload, in hex, and a line around it.
+MAX_LINE: Final = (1 << 21) + 4096
+
+_PRINTABLE: Final = string.printable.encode()
+
+
+class Heard(NamedTuple):
+    """What a line gives to the decoder. `line` is None where there are no lines, `at_us` where no time is."""
+
+    line: int | None
+    chunk: bytes
+    at_us: int | None
+
+
+class BadLine(NamedTuple):
+    """A line that is not what its file's form asks for."""
+
+    line: int
+    reason: str
+    detail: str
+    raw: bytes
+
+
+class _CaptureRow(msgspec.Struct, frozen=True):
+    dir: Literal["rx", "tx"]
+    hex: str
+    at_us: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+def detect(head: bytes, framing: Framing) -> Form:
+    """The form of an input that begins with these bytes (some kilobytes of it)."""
+    first = next((line for line in head.splitlines() if _matters(line)), b"").strip()
+    if first.startswith(b"{") and b'"hex"' in first:
+        return "capture"
+    if framing == "stream":
+        return "hex" if _is_text(head) else "raw"
+    if first in {b"{", b"["}:
+        return "payload"
+    return "hex" if first and _hex(first.split(b" ; ")[0]) is not None else "json"
+
+
+def parse_line(form: LineForm, number: int, text: bytes) -> Heard | BadLine | None:
+    """What line `number` says; None when it is blank, a comment, or sent by the host."""
+    text = text.strip()
+    if not text:
+        return None
+    if len(text) > MAX_LINE:
+        detail = f"more than {MAX_LINE} bytes"
+        return BadLine(line=number, reason="long_line", detail=detail, raw=text[:64])
+    match form:
+        case "hex":
+            return _hex_line(number, text) if _matters(text) else None
+        case "capture":
+            return _capture_line(number, text)
+        case "json":
+            return Heard(number, text, None)
+        case _:
+            assert_never(form)
+
+
+def _matters(line: bytes) -> bool:
+    text = line.strip()
+    return bool(text) and text != b"#" and not text.startswith(b"# ")
+
+
+def _is_text(head: bytes) -> bool:
+    return not head.translate(None, _PRINTABLE)
+
+
+def _hex(text: bytes) -> bytes | None:
+    try:
+        return bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        return None
+
+
+def _hex_line(number: int, text: bytes) -> Heard | BadLine | None:
+    fields = [field.strip() for field in text.split(b";")]
+    direction = fields[1].lower() if len(fields) > 1 else b"rx"
+    if direction == b"tx":
+        return None
+    if direction != b"rx":
+        return BadLine(number, "bad_direction", "neither rx nor tx", text)
+    chunk = _hex(fields[0])
+    if chunk is None:
+        return BadLine(number, "bad_hex", "not pairs of hex digits", text)
+    return Heard(number, chunk, None)
+
+
+def _capture_line(number: int, text: bytes) -> Heard | BadLine | None:
+    try:
+        row = _ROW.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return BadLine(number, "bad_capture_line", str(error)[:200], text)
+    if row.dir == "tx":
+        return None
+    chunk = _hex(row.hex.encode())
+    if chunk is None:
+        return BadLine(number, "bad_hex", "not pairs of hex digits - at `$.hex`", text)
+    return Heard(number, chunk, row.at_us)
+
+
+_ROW: Final = msgspec.json.Decoder(_CaptureRow)

@@ -1,0 +1,78 @@
+"""The events of a stay: what leaves the gateway about a tag, with tokens in place of its numbers."""
+
+from typing import TypedDict
+
+from gateway.identity import TokenKey, epc_token, tid_token
+from gateway.tracker import Ending, Stay
+from schemas.gate import ClockSource, SightingGone, SightingSeen
+from schemas.message import Direction, Position
+
+
+class Sightings:
+    """Makes the events of one port pair with one token key."""
+
+    def __init__(self, pair: str, key: TokenKey) -> None:
+        """`key` makes the tokens."""
+        self._pair = pair
+        self._key = key
+
+    def seen(self, event_id: str, stay: Stay, now_us: int) -> SightingSeen:
+        """The tag counts as present."""
+        return SightingSeen(event_id=event_id, **self._fields(stay, now_us))
+
+    def gone(self, event_id: str, stay: Stay, now_us: int, reason: Ending) -> SightingGone:
+        """The stay is over."""
+        return SightingGone(
+            event_id=event_id,
+            observed=stay.observed,
+            seen_event_id=stay.seen_event_id,
+            reason=reason,
+            **self._fields(stay, now_us),
+        )
+
+    def _fields(self, stay: Stay, now_us: int) -> "_Fields":
+        point = stay.point
+        token = epc_token(self._key, stay.epc)
+        if token is None:
+            raise ValueError("a stay without an EPC: the intake rejects those reads")
+        return {
+            "pair": self._pair,
+            "lane": point.lane,
+            "read_point": point.id,
+            "position": point.position,
+            "to_booth_s": point.to_booth_s,
+            "direction": point.direction,
+            "token": token,
+            "tid_token": tid_token(self._key, stay.tid),
+            "first_us": stay.first_us,
+            "last_us": stay.last_us,
+            "at_us": now_us,
+            "reads": stay.reads,
+            "peak_rssi_dbm": stay.peak_rssi_dbm,
+            "antennas": stay.antennas,
+            "clock_source": stay.clock_source,
+            "clock_offset_ms": round(stay.clock_offset_us / 1_000),
+            "replayed": stay.replayed,
+        }
+
+
+class _Fields(TypedDict):
+    """What both messages say."""
+
+    pair: str
+    lane: str
+    read_point: str
+    position: Position
+    to_booth_s: int | None
+    direction: Direction
+    token: str
+    tid_token: str | None
+    first_us: int
+    last_us: int
+    at_us: int
+    reads: int
+    peak_rssi_dbm: float | None
+    antennas: tuple[int, ...]
+    clock_source: ClockSource
+    clock_offset_ms: int
+    replayed: bool

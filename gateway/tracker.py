@@ -1,0 +1,246 @@
+r"""Reads to sightings: which tag stays at which read point, and since when.
+
+    first read -> glimpsed -> observed (often or long enough) -> lost (quiet for too long)
+                     \-> gone without having been observed (quiet before that)
+
+Source of the four thresholds: ALE smoothing (glimpsed, observed, lost), where a glimpse is dropped; here
+it ends as a `Gone`, so that every read is in exactly one sighting. Pure: time is an argument.
+
+Two times are kept apart. Where a read belongs is decided by event time: one that lies further from the
+stay than its time-out, before or after, ends it and begins another. When a stay is over without a further
+read is decided by the gateway's time since it last heard the tag.
+"""
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from gateway.clock import When
+from gateway.reads import Read
+from schemas.gate import ClockSource
+from schemas.message import Direction, Position
+
+#: Open stays of a gateway; protects memory and the time that a restart takes.
+MAX_OPEN: Final = 20_000
+
+#: Antennas that a stay remembers.
+MAX_ANTENNAS: Final = 32
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A read point with the thresholds of its lane."""
+
+    id: str
+    lane: str
+    position: Position
+    direction: Direction
+    to_booth_s: int | None
+    observe_reads: int
+    observe_us: int
+    glimpse_us: int
+    lost_us: int
+
+
+class Stay(msgspec.Struct, kw_only=True, array_like=True):
+    """One tag's stay at one read point so far. Holds the EPC: it never leaves the gateway."""
+
+    point: Point
+    epc: bytes
+    tid: bytes | None
+    #: Event time of the earliest and of the latest read.
+    first_us: int
+    last_us: int
+    #: Gateway time of the last read that came.
+    heard_us: int
+    reads: int
+    peak_rssi_dbm: float | None
+    antennas: tuple[int, ...]
+    clock_source: ClockSource
+    clock_offset_us: int
+    replayed: bool
+    observed: bool = False
+    #: Event id of the `sighting_seen`; whoever writes it notes it here.
+    seen_event_id: str | None = None
+
+
+StayKey = tuple[str, bytes, bool]
+"""Read point, EPC, and whether the reads were stored on the way.
+
+A tag that stands there while its reader replays older reads has two stays, one in each flow; in one stay
+the two flows would end each other at every read.
+"""
+
+Ending = Literal["lost", "moved", "overflow", "stopped"]
+
+
+class Seen(NamedTuple):
+    """The tag counts as present now."""
+
+    stay: Stay
+
+
+class Gone(NamedTuple):
+    """The stay is over."""
+
+    stay: Stay
+    reason: Ending
+
+
+Change = Seen | Gone
+
+
+class Tracker:
+    """All open stays of a gateway."""
+
+    def __init__(self, max_open: int = MAX_OPEN) -> None:
+        """`max_open`: when more are open, the oldest glimpse is closed."""
+        self._max_open = max_open
+        self._open: dict[StayKey, Stay] = {}
+        #: The keys of those that are glimpsed only, oldest first.
+        self._glimpsed: OrderedDict[StayKey, None] = OrderedDict()
+        #: One entry a stay: when to look at it next. The count keeps equal times comparable.
+        self._due: list[tuple[int, int, Stay]] = []
+        self._opened = 0
+        self._touched: dict[StayKey, Stay | None] = {}
+
+    def __len__(self) -> int:
+        """How many stays are open."""
+        return len(self._open)
+
+    @property
+    def touched(self) -> bool:
+        """Whether any stay has changed since `take_touched`."""
+        return bool(self._touched)
+
+    def stays(self) -> Iterator[Stay]:
+        """The open stays."""
+        return iter(self._open.values())
+
+    def restore(self, stays: Iterable[Stay], now_us: int) -> None:
+        """Go on with stays of an earlier run.
+
+        Their time-outs begin anew: nobody listened meanwhile, so quiet says nothing. Whether the next
+        read still belongs to them is decided by event time as ever.
+        """
+        for stay in stays:
+            stay.heard_us = now_us
+            self._add(key_of(stay), stay)
+
+    def hear(  # noqa: C901 - runs for every read, so it is flat
+        self, point: Point, read: Read, when: When | None = None
+    ) -> Sequence[Change]:
+        """Take a read; return what it changes, mostly nothing. No `when`: it was heard as it came."""
+        if when is None:
+            at_us, replayed = read.at_us, False
+        else:
+            at_us, replayed = when.at_us, when.replayed
+        key = (point.id, read.epc, replayed)
+        stay = self._open.get(key)
+        if stay is None:
+            return self._begin(key, point, read, when)
+        quiet_us = point.lost_us if stay.observed else point.glimpse_us
+        if at_us > stay.last_us:
+            if at_us > stay.last_us + quiet_us:
+                return (self._close(key, stay, "lost"), *self._begin(key, point, read, when))
+            stay.last_us = at_us
+        elif at_us < stay.first_us:
+            if at_us < stay.first_us - quiet_us:
+                return (self._close(key, stay, "lost"), *self._begin(key, point, read, when))
+            stay.first_us = at_us
+        stay.heard_us = read.at_us
+        stay.reads += read.reads
+        rssi = read.rssi_dbm
+        if rssi is not None and (stay.peak_rssi_dbm is None or rssi > stay.peak_rssi_dbm):
+            stay.peak_rssi_dbm = rssi
+        if read.antenna is not None and read.antenna not in stay.antennas:
+            stay.antennas = (*stay.antennas, read.antenna)[:MAX_ANTENNAS]
+        if stay.tid is None:
+            stay.tid = read.tid
+        if when is not None:
+            stay.clock_offset_us = when.offset_us
+        self._touched[key] = stay
+        return () if stay.observed else self._observe(key, stay)
+
+    def expire(self, now_us: int) -> list[Change]:
+        """Close the stays that have been quiet for too long."""
+        gone: list[Change] = []
+        while self._due and self._due[0][0] <= now_us:
+            _, number, stay = heapq.heappop(self._due)
+            key = key_of(stay)
+            if self._open.get(key) is not stay:
+                continue
+            due_us = _due_us(stay)
+            if due_us <= now_us:
+                gone.append(self._close(key, stay, "lost"))
+            else:
+                heapq.heappush(self._due, (due_us, number, stay))
+        return gone
+
+    def end(self, stays: Iterable[Stay], reason: Ending) -> list[Change]:
+        """Close the given open stays."""
+        return [self._close(key_of(stay), stay, reason) for stay in stays]
+
+    def take_touched(self) -> dict[StayKey, Stay | None]:
+        """The stays that changed since the last call; None for one that is closed."""
+        touched, self._touched = self._touched, {}
+        return touched
+
+    def _begin(self, key: StayKey, point: Point, read: Read, when: When | None) -> Sequence[Change]:
+        when = when or When(read.at_us, "received", 0, False)
+        stay = Stay(
+            point=point,
+            epc=read.epc,
+            tid=read.tid,
+            first_us=when.at_us,
+            last_us=when.at_us,
+            heard_us=read.at_us,
+            reads=read.reads,
+            peak_rssi_dbm=read.rssi_dbm,
+            antennas=() if read.antenna is None else (read.antenna,),
+            clock_source=when.source,
+            clock_offset_us=when.offset_us,
+            replayed=when.replayed,
+        )
+        overflow = () if len(self) < self._max_open else (self._drop_oldest(),)
+        self._add(key, stay)
+        self._touched[key] = stay
+        return (*overflow, *self._observe(key, stay))
+
+    def _observe(self, key: StayKey, stay: Stay) -> Sequence[Change]:
+        point = stay.point
+        enough = stay.reads >= point.observe_reads
+        if not enough and stay.last_us - stay.first_us < point.observe_us:
+            return ()
+        stay.observed = True
+        self._glimpsed.pop(key, None)
+        return (Seen(stay),)
+
+    def _add(self, key: StayKey, stay: Stay) -> None:
+        self._open[key] = stay
+        if not stay.observed:
+            self._glimpsed[key] = None
+        self._opened += 1
+        heapq.heappush(self._due, (_due_us(stay), self._opened, stay))
+
+    def _drop_oldest(self) -> Gone:
+        key = next(iter(self._glimpsed or self._open))
+        return self._close(key, self._open[key], "overflow")
+
+    def _close(self, key: StayKey, stay: Stay, reason: Ending) -> Gone:
+        del self._open[key]
+        self._glimpsed.pop(key, None)
+        self._touched[key] = None
+        return Gone(stay, reason)
+
+
+def key_of(stay: Stay) -> StayKey:
+    """Under which key a stay is open."""
+    return (stay.point.id, stay.epc, stay.replayed)
+
+
+def _due_us(stay: Stay) -> int:
+    quiet_us = stay.point.lost_us if stay.observed else stay.point.glimpse_us
+    return stay.heard_us + quiet_us

@@ -1,0 +1,184 @@
+"""Commands `gatebook stream`, `gatebook topics` and `gatebook reference`."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, cast
+
+import msgspec
+import typer
+
+from stream import journal
+from stream.config import STAGE_NAMES, ConfigError, StageName, StreamConfig, convert, parse_config
+from stream.lifetime import FATAL
+from stream.load import MAX_FINDINGS, Checked, LoadInterrupted, check_rows, write_rows
+from stream.log.contract import LogError
+from stream.log.open import LogUrlError, open_log
+from stream.running import run_stages
+from stream.stages import stages_named
+from stream.topics_cli import topics
+
+__all__ = ["reference", "stream", "topics"]
+
+FINDINGS = 1
+USAGE = 2
+
+stream = typer.Typer(
+    no_args_is_help=True, help="Run the stages of the stream.", pretty_exceptions_enable=False
+)
+reference = typer.Typer(
+    no_args_is_help=True,
+    help="Reference rows: cards, parties, trips, sites.",
+    pretty_exceptions_enable=False,
+)
+
+LogOption = Annotated[
+    str, typer.Option("--log", metavar="URL", help="The event log, such as sqlite:var/log.db.")
+]
+
+
+class StageChoice(StrEnum):
+    """What `--stage` may name."""
+
+    LANES = "lanes"
+    LEDGER = "ledger"
+    ALL = "all"
+
+
+@stream.callback()
+def _stream() -> None:
+    """Run the stages of the stream."""
+
+
+@reference.callback()
+def _reference() -> None:
+    """Reference rows: cards, parties, trips, sites."""
+
+
+@stream.command("run")
+def run(
+    config: Annotated[
+        Path | None, typer.Option("-c", "--config", help="Configuration; see docs/stream.toml.")
+    ] = None,
+    stage: Annotated[
+        StageChoice | None, typer.Option(help="Stages to run; overrides the configuration.")
+    ] = None,
+    log: Annotated[
+        str | None, typer.Option("--log", metavar="URL", help="Event log; overrides it too.")
+    ] = None,
+    partitions: Annotated[
+        str | None, typer.Option(metavar="N,N", help="Input partitions to own; overrides it too.")
+    ] = None,
+) -> None:
+    """Run stages until SIGTERM or Ctrl-C. Exit codes: 0 stopped, 2 usage, 3 start it again, 4 fenced."""
+    found = _configured(config, stage, log, partitions)
+    journal.configure()
+    stages = stages_named(found.stream.stages)
+    raise typer.Exit(asyncio.run(_run(found, stages)))
+
+
+@reference.command("load")
+def load(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="NDJSON; - for standard input.")],
+    log: LogOption,
+) -> None:
+    """Load rows from NDJSON lines {"topic":…, "key":…, "at_us":…, "value":{…}}; a null value deletes.
+
+    Every line is read first: if any is bad, all findings are printed and nothing is written (exit 1).
+    """
+    try:
+        with _opened(file) as lines:
+            _report(check_rows(lines), file)
+            lines.seek(0)
+            rows = asyncio.run(_write(log, lines))
+    except OSError as error:
+        _say(f"{file}: {error.strerror or error}")
+        raise typer.Exit(USAGE) from None
+    except LogUrlError as error:
+        _say(str(error))
+        raise typer.Exit(USAGE) from None
+    except LoadInterrupted as error:
+        _say(f"{error}; {error.written} rows are written, loading the file again is safe")
+        raise typer.Exit(FATAL) from None
+    except (LogError, ValueError) as error:
+        _say(str(error))
+        raise typer.Exit(FATAL) from None
+    print(f"{rows} rows loaded")
+
+
+def _configured(
+    path: Path | None, stage: StageChoice | None, log: str | None, partitions: str | None
+) -> StreamConfig:
+    """The file with what the command line overrides; ends the process with a text when it is wrong."""
+    if path is None and log is None:
+        _say("name the event log by --log URL, or a configuration by -c FILE")
+        raise typer.Exit(USAGE)
+    where = "command line" if path is None else str(path)
+    try:
+        tables: dict[str, Any] = {}
+        if path is not None:
+            tables = msgspec.to_builtins(parse_config(path.read_text(encoding="utf-8")))
+        if log is not None:
+            tables["log"] = {"url": log}
+        worker = tables.setdefault("stream", {})
+        if stage is not None:
+            every = stage is StageChoice.ALL
+            worker["stages"] = STAGE_NAMES if every else (cast("StageName", stage.value),)
+        if partitions is not None:
+            worker["partitions"] = _numbers(partitions)
+        return convert(tables)
+    except OSError as error:
+        _say(f"{where}: {error.strerror}")
+    except (ConfigError, UnicodeDecodeError) as error:
+        for finding in str(error).splitlines():
+            _say(f"{where}: {finding}")
+    raise typer.Exit(USAGE)
+
+
+def _numbers(text: str) -> tuple[int, ...] | str:
+    if text == "all":
+        return text
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise ConfigError(f"--partitions: expected numbers such as 0,1,2, got {text!r}") from None
+
+
+async def _run(config: StreamConfig, stages: Sequence[Any]) -> int:
+    return await run_stages(config.log.url, stages, config.stream)
+
+
+async def _write(url: str, lines: BinaryIO) -> int:
+    log = await open_log(url)
+    try:
+        return await write_rows(log, lines)
+    finally:
+        await log.aclose()
+
+
+def _opened(file: str) -> BinaryIO:
+    """The file, or standard input in a temporary one, since the lines are read twice."""
+    if file != "-":
+        return Path(file).open("rb")
+    spool = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115
+    while piece := sys.stdin.buffer.read(1 << 20):
+        spool.write(piece)
+    spool.seek(0)
+    return spool
+
+
+def _report(checked: Checked, file: str) -> None:
+    if not checked.bad:
+        return
+    for finding in checked.findings:
+        _say(f"{file}: {finding}")
+    more = f" (the first {MAX_FINDINGS} are shown)" if checked.bad > len(checked.findings) else ""
+    _say(f"{file}: {checked.bad} bad lines{more}, {checked.rows} good ones; nothing was written")
+    raise typer.Exit(FINDINGS)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,0 +1,110 @@
+"""Follows the reference topics into the one table of a process.
+
+All partitions are read from their beginning, outside any group. A row that cannot be read is counted and
+logged by its place, never by its key: keys of credentials are tokens.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from typing import Final
+
+import structlog
+
+from schemas.ports import Port, parse_ports
+from schemas.topics import TOPICS, topic_key
+from schemas.wire import SchemaError, decode
+from stream.catch_up import catch_up
+from stream.log.contract import EventLog, Reader, Record, TopicPartition
+from stream.reference import Reference
+from stream.stage import ReferenceChanged
+
+_journal = structlog.get_logger(__name__)
+
+#: Rejected rows that are logged one by one; the rest is only counted.
+MAX_LOGGED: Final = 100
+
+
+def port_table() -> dict[str, Port]:
+    """The port table that ships with the schemas; raises `PortTableError`."""
+    return parse_ports(files("schemas").joinpath("ports.csv").read_text(encoding="utf-8"))
+
+
+class Table:
+    """The reference topics of a process: loaded once, then followed.
+
+    Attributes:
+        reference: the rows in force. `load` folds into it; afterwards the caller does (`changes`).
+        counts: rows folded at load, rows taken later, rows rejected.
+    """
+
+    def __init__(self, topics: Iterable[str], reference: Reference) -> None:
+        """`topics`: names of the reference topics to follow; may be empty."""
+        self.reference = reference
+        self.counts: Counter[str] = Counter()
+        self._topics = sorted(set(topics))
+        self._reader: Reader | None = None
+
+    async def load(self, log: EventLog) -> None:
+        """Read all topics to the ends that they have now; raises `LogError`."""
+        if not self._topics:
+            return
+        places = [
+            TopicPartition(topic, partition)
+            for topic in self._topics
+            for partition in range(TOPICS[topic].partitions)
+        ]
+        bounds = await log.bounds(places)
+        self._reader = await log.reader({at: first for at, (first, _) in bounds.items()})
+        ends = {at: end for at, (_, end) in bounds.items()}
+        await catch_up(self._reader, ends, self._fold, _journal.bind(what="reference rows"))
+        _journal.info("reference loaded", rows=len(self.reference), topics=self._topics)
+
+    async def changes(self, max_rows: int) -> list[ReferenceChanged]:
+        """Rows that came since, without waiting for any. They are not folded yet: the caller does."""
+        if self._reader is None:
+            return []
+        rows = [self._read(record) for record in await self._reader.poll(max_rows, 0.0)]
+        found = [row for row in rows if row is not None]
+        if found:
+            self.counts["changed"] += len(found)
+        return found
+
+    async def _fold(self, records: Sequence[Record]) -> None:
+        for record in records:
+            row = self._read(record)
+            if row is not None:
+                self.reference.fold(row.topic, row.key, row.message)
+                self.counts["loaded"] += 1
+
+    def _read(self, record: Record) -> ReferenceChanged | None:
+        try:
+            return read_row(record)
+        except SchemaError as error:
+            self.counts["rejected"] += 1
+            if self.counts["rejected"] <= MAX_LOGGED:
+                _journal.warning(
+                    "reference row rejected",
+                    topic=record.topic,
+                    partition=record.partition,
+                    offset=record.offset,
+                    reason=error.reason,
+                    path=error.path,
+                )
+            return None
+
+
+def read_row(record: Record) -> ReferenceChanged:
+    """A record of a reference topic as a row; one without value deletes. Raises `SchemaError`."""
+    try:
+        key = (record.key or b"").decode()
+    except UnicodeDecodeError:
+        key = ""
+    if not key:
+        raise SchemaError("malformed", "$", "the record has no key that is text")
+    if record.value is None:
+        return ReferenceChanged(record.topic, key, None)
+    message = decode(record.topic, record.value)
+    if topic_key(message) != key:
+        raise SchemaError("invalid", "$", "the record's key is not its message's own")
+    return ReferenceChanged(record.topic, key, message)

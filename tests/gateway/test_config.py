@@ -1,0 +1,155 @@
+"""The configuration: everything that is wrong with a file is found at once, named, and told how to mend."""
+
+import tomllib
+
+import msgspec
+import pytest
+
+from gateway.config import ConfigError, read_config
+from gateway.tables import (
+    GatewayTable,
+    LaneTable,
+    LogTable,
+    MqttTable,
+    OutboxTable,
+    ReaderTable,
+    ReadPointTable,
+    Table,
+    TopicTable,
+)
+from tests.gateway.rig import ROOT
+
+EXAMPLE = (ROOT / "docs/gateway.toml").read_text(encoding="utf-8")
+
+
+def findings(text: str) -> dict[str, str]:
+    """What is wrong, by path; each with the way to mend it."""
+    with pytest.raises(ConfigError) as caught:
+        read_config(text)
+    assert all(finding.what and finding.fix for finding in caught.value.findings)
+    return {finding.path: f"{finding.what}; {finding.fix}" for finding in caught.value.findings}
+
+
+def changed(old: str, new: str) -> str:
+    """The example with one thing in it changed."""
+    assert EXAMPLE.count(old) == 1
+    return EXAMPLE.replace(old, new)
+
+
+def test_the_example_in_the_documentation_is_a_good_configuration() -> None:
+    config = read_config(EXAMPLE)
+    assert config.gateway.id == "gw-lar-1"
+    assert [lane.id for lane in config.lanes] == ["L01", "L02"]
+    assert config.lanes[0] == msgspec.structs.replace(config.lanes[1], id="L01")
+    assert [point.antennas for point in config.read_points] == [(1,), (2,), ()]
+    assert config.mqtt[0].topics[1].kind == "management"
+
+
+@pytest.mark.parametrize(
+    ("table", "kind"),
+    [
+        ("gateway", GatewayTable),
+        ("outbox", OutboxTable),
+        ("log", LogTable),
+        ("lane", LaneTable),
+        ("reader", ReaderTable),
+        ("read_point", ReadPointTable),
+        ("mqtt", MqttTable),
+    ],
+)
+def test_the_example_shows_every_key(table: str, kind: type[Table]) -> None:
+    shown = tomllib.loads(EXAMPLE)[table]
+    rows = shown if isinstance(shown, list) else [shown]
+    keys = {key for row in rows for key in row}
+    assert keys == {field.encode_name for field in msgspec.structs.fields(kind)}
+
+
+def test_the_example_shows_every_key_of_a_topic() -> None:
+    rows = tomllib.loads(EXAMPLE)["mqtt"][0]["topics"]
+    keys = {key for row in rows for key in row}
+    assert keys == {field.encode_name for field in msgspec.structs.fields(TopicTable)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "text"),
+    [
+        ("observe_reads = 3", "obsrve_reads = 3", "lane[0].obsrve_reads", "mean 'observe_reads'?"),
+        ("[outbox]", "[outbocks]", "outbocks", "did you mean 'outbox'?"),
+        ("qos = 1 }", "qso = 1 }", "mqtt[0].topics[0].qso", "did you mean 'qos'?"),
+        ('\nid = "gw-lar-1"', '\nid = "gw.lar"', "gateway.id", "letters"),
+        ("observe_ms = 200", 'observe_ms = "200"', "lane[0].observe_ms", "Expected `int`"),
+        ("observe_reads = 3", "observe_reads = 0", "lane[0].observe_reads", ">= 1"),
+        ("lost_ms = 5000", "lost_ms = 500", "lane[0].lost_ms", "shorter than glimpse_ms"),
+        ('pair = "lar-wtb"', "", "gateway", "missing required field `pair`"),
+        ('id = "L02"', 'id = "L01"', "lane[1].id", "twice"),
+        ('position = "primary"', 'position = "booth"', "read_point[2].position", "Invalid enum"),
+        ('protocol = "r200"', 'protocol = "r220"', "reader[0].protocol", "did you mean 'r200'?"),
+        (
+            'protocol = "zebra_iotc"',
+            'protocol = "r200"',
+            "reader[1].protocol",
+            "not spoken over MQTT",
+        ),
+        ('protocol = "r200"', 'protocol = "zebra_iotc"', "reader[0].protocol", "serial line"),
+        ('envelope = "BB7E"', 'envelop = "BB7E"', "reader[0].options", "envelop"),
+        ("?baud=115200", "?bauds=115200", "reader[0].link", "'bauds' is no setting"),
+        ("?baud=115200", "?baud=fast", "reader[0].link", "baud cannot be 'fast'"),
+        ("serial:///dev", "seriell:///dev", "reader[0].link", "no link is called 'seriell'"),
+        ("serial:///dev", "serial://dev", "reader[0].link", "comes a path"),
+        ('link = "mqtt:yard"', 'link = "mqtt:yrad"', "reader[1].link", "did you mean 'yard'?"),
+        ('reader = "booth-1"', 'reader = "booth-2"', "read_point[2].reader", "mean 'booth-1'?"),
+        ('lane = "L02"', 'lane = "L03"', "read_point[1].lane", "did you mean"),
+        ("antennas = [2]", "antennas = [1, 2]", "read_point[1].antennas", "'L01-queue' already"),
+        ("antennas = [2]", "", "read_point[1].antennas", "'L01-queue' already"),
+        ("mqtt://127.0.0.1:1883", "mqtts://127.0.0.1", "mqtt[0].url", "not there yet"),
+        ("mqtt://127.0.0.1:1883", "127.0.0.1:1883", "mqtt[0].url", "is not mqtt://HOST:PORT"),
+        ("mqtt://127.0.0.1:1883", "mqtt://a:b@127.0.0.1", "mqtt[0].url", "would be logged"),
+        ("mqtt://127.0.0.1:1883", "mqtt://127.0.0.1:no", "mqtt[0].url", "Port could not be cast"),
+        ('filter = "queue/data"', 'filter = "queue/#/data"', "mqtt[0].topics[0].filter", "filter"),
+        ('filter = "queue/data"', 'filter = "queue+"', "mqtt[0].topics[0].filter", "filter"),
+        ('"queue/management"', '"queue/data"', "mqtt[0].topics[1].filter", "twice"),
+        ("qos = 1 }", "qos = 0 }", "mqtt[0].topics[0].qos", "forgets it"),
+        ('[[lane]]\nid = "L02"', '[lane]\nid = "L02"', "file", "not TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place_and_the_way_to_mend_it(
+    old: str, new: str, path: str, text: str
+) -> None:
+    found = findings(changed(old, new))
+    assert text in found[path]
+
+
+def test_qos_2_is_refused_with_the_reason() -> None:
+    found = findings(changed("qos = 1 }", "qos = 2 }"))
+    assert "before the outbox has it" in found["mqtt[0].topics[0].qos"]
+    assert "use 1" in found["mqtt[0].topics[0].qos"]
+
+
+def test_all_mistakes_of_a_file_are_found_at_once() -> None:
+    text = EXAMPLE.replace("observe_reads", "obsrve_reads").replace("[log]", "[logs]")
+    text = text.replace('client_id = "gw-lar-1"', "client_id = 7")
+    assert set(findings(text)) == {"lane[0].obsrve_reads", "logs", "log", "mqtt[0].client_id"}
+
+
+def test_an_empty_file_says_what_it_needs() -> None:
+    found = findings("")
+    assert "add [gateway] with id, pair, token_key_file" in found["gateway"]
+    assert {"gateway", "outbox", "log"} == set(found)
+
+
+def test_two_readers_cannot_share_a_serial_port() -> None:
+    reader = '[[reader]]\nid = "other"\nlink = "serial:///dev/serial/by-id/{}?baud=9600"\n'
+    port = "usb-FTDI_FT232R_A10KZP45-if00-port0"
+    found = findings(EXAMPLE + reader.format(port) + 'protocol = "r200"\n')
+    assert "is the port of 'booth-1' too" in found["reader[2].link"]
+    assert "no read point" in found["reader[2].id"]
+
+
+def test_two_connections_to_a_broker_need_two_client_ids() -> None:
+    text = EXAMPLE + (
+        '[[mqtt]]\nid = "other"\nurl = "mqtt://127.0.0.1:1883"\nclient_id = "gw-lar-1"\n'
+        'topics = [{ filter = "x", reader = "queue" }]\n'
+    )
+    found = findings(text)
+    assert "would throw them out in turn" in found["mqtt[1].client_id"]
+    assert "the link of 'queue' is 'mqtt:yard'" in found["mqtt[1].topics[0].reader"]

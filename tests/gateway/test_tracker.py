@@ -1,0 +1,259 @@
+"""Reads to sightings: thresholds, event time, bounds, and no read lost or counted twice."""
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.clock import When
+from gateway.reads import Read
+from gateway.tracker import Change, Gone, Point, Seen, Stay, Tracker
+
+S = 1_000_000
+MS = 1_000
+NOW = 1_800_000_000 * S
+CARD = b"\x30" * 12
+POINT = Point(
+    id="L01-primary",
+    lane="L01",
+    position="primary",
+    direction="MX>US",
+    to_booth_s=0,
+    observe_reads=3,
+    observe_us=200 * MS,
+    glimpse_us=1 * S,
+    lost_us=5 * S,
+)
+
+
+def read(at_us: int, epc: bytes = CARD, **fields: object) -> Read:
+    return msgspec.structs.replace(Read(epc=epc, at_us=at_us), **fields)
+
+
+def heard(tracker: Tracker, *times_us: int, point: Point = POINT) -> list[Change]:
+    return [change for at_us in times_us for change in tracker.hear(point, read(at_us))]
+
+
+def seen_at(tracker: Tracker, at_us: int) -> Stay:
+    """A stay that is observed, its last read at `at_us`."""
+    (seen,) = heard(tracker, at_us - 2 * MS, at_us - MS, at_us)
+    assert isinstance(seen, Seen)
+    return seen.stay
+
+
+def test_three_reads_make_a_tag_present_at_once() -> None:
+    tracker = Tracker()
+    assert heard(tracker, NOW, NOW + 30 * MS) == []
+    (seen,) = heard(tracker, NOW + 60 * MS)
+    assert isinstance(seen, Seen)
+    assert (seen.stay.reads, seen.stay.first_us, seen.stay.last_us) == (3, NOW, NOW + 60 * MS)
+
+
+def test_two_reads_200_ms_apart_make_a_tag_present() -> None:
+    assert heard(Tracker(), NOW, NOW + 199 * MS) == []
+    (seen,) = heard(Tracker(), NOW, NOW + 200 * MS)
+    assert isinstance(seen, Seen)
+
+
+def test_one_message_that_counts_three_reads_makes_a_tag_present() -> None:
+    (seen,) = Tracker().hear(POINT, read(NOW, reads=3))
+    assert isinstance(seen, Seen)
+
+
+def test_a_present_tag_is_said_once_however_long_it_parks() -> None:
+    tracker = Tracker()
+    seen_at(tracker, NOW)
+    assert heard(tracker, *range(NOW, NOW + 120 * S, S)) == []
+    assert len(tracker) == 1
+
+
+def test_a_glimpse_ends_after_its_time_out_and_was_not_observed() -> None:
+    tracker = Tracker()
+    heard(tracker, NOW)
+    assert tracker.expire(NOW + 1 * S - 1) == []
+    (gone,) = tracker.expire(NOW + 1 * S)
+    assert isinstance(gone, Gone)
+    assert (gone.reason, gone.stay.observed, gone.stay.reads) == ("lost", False, 1)
+    assert len(tracker) == 0
+
+
+def test_a_present_tag_is_lost_after_its_time_out() -> None:
+    tracker = Tracker()
+    seen_at(tracker, NOW)
+    assert tracker.expire(NOW + 5 * S - 1) == []
+    (gone,) = tracker.expire(NOW + 5 * S)
+    assert isinstance(gone, Gone)
+    assert gone.stay.observed
+
+
+def test_each_read_postpones_the_end() -> None:
+    tracker = Tracker()
+    seen_at(tracker, NOW)
+    heard(tracker, NOW + 4 * S)
+    assert tracker.expire(NOW + 8 * S) == []
+    assert len(tracker.expire(NOW + 9 * S)) == 1
+
+
+def test_a_read_further_away_in_time_than_the_time_out_begins_another_stay() -> None:
+    for distance in (5 * S + 1, -(5 * S + 3 * MS)):
+        tracker = Tracker()
+        seen_at(tracker, NOW)
+        (gone,) = tracker.hear(POINT, read(NOW), When(NOW + distance, "estimated", 0, False))
+        assert isinstance(gone, Gone)
+        assert (gone.reason, gone.stay.reads) == ("lost", 3)
+        assert [stay.reads for stay in tracker.stays()] == [1]
+
+
+def test_a_read_within_the_time_out_widens_the_stay_on_either_side() -> None:
+    tracker = Tracker()
+    stay = seen_at(tracker, NOW)
+    for distance in (5 * S, -4 * S):
+        assert tracker.hear(POINT, read(NOW), When(NOW + distance, "estimated", 0, False)) == ()
+    assert (stay.first_us, stay.last_us, stay.reads) == (NOW - 4 * S, NOW + 5 * S, 5)
+
+
+def test_time_outs_of_a_stay_run_on_gateway_time_not_on_the_readers() -> None:
+    tracker = Tracker()
+    hour_ago = When(NOW - 3_600 * S, "estimated", 0, True)
+    for _ in range(3):
+        tracker.hear(POINT, read(NOW), hour_ago)
+    assert tracker.expire(NOW + 4 * S) == []
+    assert len(tracker.expire(NOW + 5 * S)) == 1
+
+
+def test_a_replay_does_not_disturb_the_stay_of_a_tag_that_is_there_now() -> None:
+    tracker = Tracker()
+    live = seen_at(tracker, NOW)
+    for number in range(20):
+        old = When(NOW - 600 * S + number * S, "estimated", 0, True)
+        tracker.hear(POINT, read(NOW + number * MS), old)
+        tracker.hear(POINT, read(NOW + number * MS))
+    assert live.reads == 23
+    assert {stay.replayed: stay.reads for stay in tracker.stays()} == {False: 23, True: 20}
+
+
+def test_a_stay_keeps_its_strongest_signal_its_antennas_in_order_and_the_tags_own_number() -> None:
+    tracker = Tracker()
+    for antenna, rssi, tid in ((2, -60.0, None), (1, -50.0, b"\xe2"), (2, None, None)):
+        tracker.hear(POINT, read(NOW, antenna=antenna, rssi_dbm=rssi, tid=tid))
+    (stay,) = tracker.stays()
+    assert (stay.peak_rssi_dbm, stay.antennas, stay.tid) == (-50.0, (2, 1), b"\xe2")
+
+
+def test_two_cards_and_two_read_points_are_four_stays() -> None:
+    tracker = Tracker()
+    other = msgspec.structs.replace(POINT, id="L02-primary", lane="L02")
+    for point in (POINT, other):
+        for epc in (CARD, b"\x31" * 12):
+            tracker.hear(point, read(NOW, epc))
+    assert len(tracker) == 4
+
+
+def test_when_too_many_are_open_the_oldest_glimpse_is_closed() -> None:
+    tracker = Tracker(max_open=3)
+    seen_at(tracker, NOW)
+    for number in (1, 2):
+        assert tracker.hear(POINT, read(NOW, bytes([number]))) == ()
+    (gone,) = tracker.hear(POINT, read(NOW, b"\x03"))
+    assert isinstance(gone, Gone)
+    assert (gone.reason, gone.stay.epc, len(tracker)) == ("overflow", b"\x01", 3)
+
+
+def test_without_a_glimpse_the_oldest_present_one_is_closed() -> None:
+    tracker = Tracker(max_open=2)
+    for number in (1, 2):
+        tracker.hear(POINT, read(NOW, bytes([number]), reads=3))
+    gone, seen = tracker.hear(POINT, read(NOW, b"\x03", reads=3))
+    assert isinstance(gone, Gone)
+    assert isinstance(seen, Seen)
+    assert gone.stay.epc == b"\x01"
+
+
+def test_touched_stays_are_given_once_and_closed_ones_as_none() -> None:
+    tracker = Tracker()
+    heard(tracker, NOW)
+    key = ("L01-primary", CARD, False)
+    assert list(tracker.take_touched()) == [key]
+    assert tracker.take_touched() == {}
+    tracker.expire(NOW + S)
+    assert tracker.take_touched() == {key: None}
+
+
+def restored(tracker: Tracker, now_us: int, max_open: int = 5) -> Tracker:
+    """As after a restart: what was open, through its stored form."""
+    stored = [msgspec.msgpack.encode(stay) for stay in tracker.stays()]
+    fresh = Tracker(max_open)
+    fresh.restore([msgspec.msgpack.decode(row, type=Stay) for row in stored], now_us)
+    return fresh
+
+
+def test_a_restart_resumes_stays_so_that_none_is_seen_twice() -> None:
+    tracker = Tracker()
+    seen_at(tracker, NOW)
+    heard(tracker, NOW + S)
+    fresh = restored(tracker, NOW + 3 * S)
+    assert heard(fresh, NOW + 4 * S) == []
+    (gone,) = fresh.expire(NOW + 9 * S)
+    assert gone.stay.reads == 5
+
+
+def test_after_a_restart_quiet_counts_from_the_restart() -> None:
+    tracker = Tracker()
+    seen_at(tracker, NOW)
+    fresh = restored(tracker, NOW + 60 * S)
+    assert fresh.expire(NOW + 64 * S) == []
+    assert len(fresh.expire(NOW + 65 * S)) == 1
+
+
+def test_after_a_restart_with_a_clock_set_back_stays_end_as_ever() -> None:
+    tracker = Tracker()
+    seen_at(tracker, NOW)
+    fresh = restored(tracker, NOW - 3_600 * S)
+    assert len(fresh.expire(NOW - 3_595 * S)) == 1
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["read", "late", "replay", "expire", "restart"]),
+        st.integers(0, 3),
+        st.integers(0, 3_000),
+        st.integers(1, 4),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS)
+def test_every_read_is_in_exactly_one_stay_and_seen_comes_once_before_gone(
+    steps: list[tuple[str, int, int, int]],
+) -> None:
+    tracker, now_us, given_reads = Tracker(max_open=5), NOW, 0
+    gone_reads, present = 0, set[tuple[bytes, int]]()
+    for step, card, wait_ms, reads in steps:
+        now_us += wait_ms * MS
+        changes: list[Change] = []
+        match step:
+            case "expire":
+                changes = tracker.expire(now_us)
+            case "restart":
+                tracker = restored(tracker, now_us)
+            case _:
+                when = {
+                    "read": None,
+                    "late": When(now_us - 2 * S, "estimated", 0, False),
+                    "replay": When(now_us - 60 * S, "estimated", 0, True),
+                }[step]
+                given_reads += reads
+                changes = list(tracker.hear(POINT, read(now_us, bytes([card]), reads=reads), when))
+        for change in changes:
+            name = (change.stay.epc, change.stay.replayed)
+            match change:
+                case Seen():
+                    assert name not in present
+                    present.add(name)
+                case Gone(stay=stay):
+                    assert stay.observed == (name in present)
+                    present.discard(name)
+                    gone_reads += stay.reads
+    assert len(tracker) <= 5
+    assert given_reads == gone_reads + sum(stay.reads for stay in tracker.stays())
+    assert present == {(stay.epc, stay.replayed) for stay in tracker.stays() if stay.observed}
