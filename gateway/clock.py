@@ -17,6 +17,10 @@ from schemas.gate import ClockSource
 #: A read that comes later than this after its time was stored somewhere meanwhile.
 REPLAYED_US: Final = 10_000_000
 
+#: A reader's clock outside of 2020 to 2200 was never set: its time says nothing.
+EARLIEST_US: Final = 1_577_836_800_000_000
+LATEST_US: Final = 7_258_118_400_000_000
+
 WINDOW_US: Final = 300_000_000
 
 #: One smallest difference is kept for each of these: bounds the window to 300 entries.
@@ -42,10 +46,16 @@ class ReaderClock:
 
     def place(self, reader_at_us: int, at_us: int) -> When:
         """The time of a read that came at `at_us` and has the reader's own time `reader_at_us`."""
+        if not EARLIEST_US <= reader_at_us <= LATEST_US:
+            return When(at_us, "received", 0, False)
         late_us = at_us - reader_at_us
         if late_us > REPLAYED_US:
             return When(reader_at_us, "estimated", 0, True)
         offset_us = self._note(late_us, at_us)
+        if late_us - offset_us > REPLAYED_US and late_us >= -REPLAYED_US:
+            # It was far ahead and shows the present now: somebody has set it right.
+            self._smallest.clear()
+            offset_us = self._note(late_us, at_us)
         heard_us = reader_at_us + offset_us
         return When(heard_us, "estimated", offset_us, at_us - heard_us > REPLAYED_US)
 

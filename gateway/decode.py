@@ -64,6 +64,8 @@ def decode(
     """Decode a file or a pipe."""
     wire = _protocol(protocol)
     decoder = _decoder(wire, settings or [])
+    if file == "-" and sys.stdin.isatty():
+        typer.echo("decode: reading from the terminal, Ctrl-D ends", err=True)
     with _open(file) as stream:
         form = detect(stream.peek(), wire.framing)
         typer.echo(f"decode: {protocol}, {FORMS[form]} from {_name(file)}", err=True)

@@ -43,6 +43,8 @@ class Owned:
     state: KeyedState
     #: Next input offset.
     position: int
+    #: Whether a position was committed before.
+    known: bool
 
     @property
     def input(self) -> TopicPartition:
@@ -99,6 +101,7 @@ async def _fence(log: EventLog, wanted: Sequence[tuple[Stage, int]]) -> list[Own
             ownership=ownership,
             state=stage.new_state(),
             position=-1 if position is None else position,
+            known=position is not None,
         )
 
     async with asyncio.TaskGroup() as group:
@@ -140,6 +143,13 @@ async def _restore(log: EventLog, owned: Sequence[Owned]) -> None:
         rows = await catch_up(reader, ends, load, _journal.bind(what="state rows"))
     finally:
         await reader.aclose()
+    for one in owned:
+        if len(one.state) and not one.known:
+            raise StateUnreadable(
+                f"the {one.stage.name} stage has state for {one.stage.input}/{one.partition}, but the log has "
+                "forgotten its position (Kafka does so after offsets.retention.minutes without a commit); "
+                "set the group's offset again, or everything would be read and done twice"
+            )
     _journal.info(
         "taken over",
         partitions=[f"{one.stage.name}/{one.partition}@{one.position}" for one in owned],

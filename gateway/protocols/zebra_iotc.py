@@ -255,13 +255,15 @@ def _tag(message: _Message, at_us: int, outcomes: list[Outcome]) -> None:
     )
     outcomes.append(read)
     for text in (data.tid, data.user):
-        if text is not None and _is_error(text):
+        if text and _is_error(text):
             detail = text[:MAX_DETAIL]
             outcomes.append(ReaderNote(kind="access_error", at_us=at_us, detail=detail))
 
 
 def _xpc(data: _Tag) -> int | None:
     """The XPC words, as one number."""
+    if data.xpc is data.xpc1 is data.xpc2 is None:
+        return None
     texts = (("XPC", data.xpc), ("XPC1", data.xpc1), ("XPC2", data.xpc2))
     words = b"".join(_hex(text, name) for name, text in texts if text is not None)
     return int.from_bytes(words, "big") if words else None

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from gateway.clock import REPLAYED_US, WINDOW_US, ReaderClock, When
 
 S = 1_000_000
@@ -52,6 +54,18 @@ def test_a_stored_read_of_a_fast_reader_is_marked_too() -> None:
     placed = clock.place(NOW + 3_000 * S, NOW + S)
     assert placed.replayed
     assert placed.at_us == NOW - 600 * S
+
+
+def test_a_reader_whose_clock_is_set_right_is_believed_at_once() -> None:
+    clock = ReaderClock()
+    clock.place(NOW + 3_600 * S, NOW)
+    placed = clock.place(NOW + S, NOW + S + 40_000)
+    assert placed == When(NOW + S + 40_000, "estimated", 40_000, False)
+
+
+@pytest.mark.parametrize("reader_at_us", [-(10**15), 0, 946_684_800 * S, 250_000_000_000 * S])
+def test_a_reader_whose_clock_was_never_set_has_no_time(reader_at_us: int) -> None:
+    assert ReaderClock().place(reader_at_us, NOW) == When(NOW, "received", 0, False)
 
 
 def test_the_window_is_bounded_and_equals_a_plain_minimum() -> None:

@@ -13,7 +13,7 @@ from gateway.outbox import Outbox
 from gateway.publisher import USUAL_BYTES, Publisher, traceparent
 from gateway.sightings import Sightings
 from gateway.tracker import MAX_ANTENNAS, Stay
-from schemas.gate import Heartbeat, Skipped
+from schemas.gate import Heartbeat, ReaderHealth, Skipped
 from schemas.topics import MAX_VALUE_BYTES, partition_of
 from schemas.wire import encode
 from stream.log.contract import EventLog
@@ -22,10 +22,10 @@ from tests.gateway.rig import KEY, PAIR, Events, make_topics
 from tests.gateway.test_tracker import POINT
 
 
-def beat(outbox: Outbox, seq: int, padding: int = 0) -> EventRow:
+def beat(outbox: Outbox, seq: int, readers: int = 0) -> EventRow:
     event = Heartbeat(
         event_id=outbox.event_id(seq),
-        pair=PAIR + "x" * padding,
+        pair=PAIR,
         at_us=seq,
         outbox_depth=0,
         outbox_age_ms=0,
@@ -35,6 +35,7 @@ def beat(outbox: Outbox, seq: int, padding: int = 0) -> EventRow:
         reads_duplicate=0,
         reads_rejected=0,
         glimpses=0,
+        readers=(ReaderHealth(reader="r" * 100, up=True, last_heard_us=None, reads=0),) * readers,
     )
     return EventRow(seq, seq, encode(event))
 
@@ -149,7 +150,7 @@ async def test_an_event_that_is_too_large_is_named_and_the_others_go_on(tmp_path
     url = f"sqlite:{tmp_path}/log.db"
     await make_topics(url)
     async with outbox_at(tmp_path / "outbox.db") as outbox, publishing(outbox, url) as refused:
-        large = beat(outbox, 2, padding=MAX_VALUE_BYTES)
+        large = beat(outbox, 2, readers=MAX_VALUE_BYTES // 100)
         await store(outbox, beat(outbox, 1), large, beat(outbox, 3))
         events = await Events(url).until(lambda events: len(events.distinct()) == 3)
         events.check_sequence()

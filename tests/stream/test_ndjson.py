@@ -35,6 +35,9 @@ def test_a_null_value_deletes_from_a_compacted_topic_only() -> None:
     assert refused.path == "$.value"
 
 
+STATUS = '{"state":"lost","effective_from_us":1,"accepted_at_us":1}'
+
+
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
@@ -61,7 +64,7 @@ def test_a_null_value_deletes_from_a_compacted_topic_only() -> None:
         (CARD + ',"statuses":[{"state":"gone"}]}}', "$.value.statuses[0]"),
         (CARD.replace('"v":1', '"v":2') + "}}", "$.value.v: "),
         (CARD.replace('"type":"credential"', '"type":"trip"') + "}}", "$.value.type: "),
-        (CARD.replace("c1", "x" * (MAX_VALUE_BYTES + 1)) + "}}", f"at most {MAX_VALUE_BYTES}"),
+        (CARD + f',"statuses":[{",".join([STATUS] * 30_000)}]}}}}', f"at most {MAX_VALUE_BYTES}"),
         (CARD.replace("c1", "x" * MAX_LINE_BYTES) + "}}", f"longer than {MAX_LINE_BYTES} bytes"),
         ("[" * 100_000, "line 7: $: not JSON"),
     ],

@@ -167,3 +167,13 @@ async def test_a_worker_killed_between_partitions_leaves_each_partition_whole(
     await work_until(worker, lambda: worker.counts["records"] >= 1)
     await work(log, 2)
     assert await said(log) == ["a: seen 1, card None"] * 3
+
+
+async def test_state_whose_position_the_log_has_forgotten_is_refused(log: EventLog) -> None:
+    """Kafka forgets a group's position after a while; to begin anew would do everything twice."""
+    await give(log, seen(1, "a"))
+    await work(log, 1)
+    forgotten = Counting()
+    forgotten.name = "counting-under-another-name"
+    with pytest.raises(StateUnreadable, match="forgotten its position"):
+        await take_over(log, [forgotten], [PLACE.partition])
