@@ -64,13 +64,11 @@ def decode(
     """Decode a file or a pipe."""
     wire = _protocol(protocol)
     decoder = _decoder(wire, settings or [])
-    if file == "-" and sys.stdin.isatty():
-        typer.echo("decode: reading from the terminal, Ctrl-D ends", err=True)
+    counts: Counter[str] = Counter()
     with _open(file) as stream:
-        form = detect(stream.peek(), wire.framing)
-        typer.echo(f"decode: {protocol}, {FORMS[form]} from {_name(file)}", err=True)
-        counts: Counter[str] = Counter()
         try:
+            form = detect(stream.peek(), wire.framing)
+            typer.echo(f"decode: {protocol}, {FORMS[form]} from {_name(file)}", err=True)
             for row in _rows(stream, form, Transcript(decoder, wire.framing)):
                 counts[str(row["kind"])] += 1
                 sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
@@ -138,6 +136,10 @@ def _decoder(wire: WireProtocol, settings: list[str]) -> Decoder:
 
 def _open(file: str) -> BufferedReader:
     if file == "-":
+        if sys.stdin is None:
+            raise typer.BadParameter("stdin is closed, so name a file", param_hint="FILE")
+        if sys.stdin.isatty():
+            typer.echo("decode: reading from the terminal, Ctrl-D ends", err=True)
         return cast("BufferedReader", sys.stdin.buffer)
     try:
         return Path(file).open("rb")

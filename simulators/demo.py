@@ -223,14 +223,14 @@ class _Demo:
             say(line)
         if self._planner.dropped is not None:
             say(f"demo: no reader at the booth was let hear the card of {self._planner.dropped}")
-        came = [one for one in self._planner.truth if not interrupted or one.at_us <= now_us()]
-        say(f"demo: {verdict(came, outputs.committed, findings, running.restarts)}")
         if self._settings.keep is not None:
             say(f"demo: everything is in {self._places.root}")
         elif findings:
             say(
                 f"demo: run it with --keep DIR --seed {self._settings.seed} to look at what happened"
             )
+        came = [one for one in self._planner.truth if not interrupted or one.at_us <= now_us()]
+        say(f"demo: {verdict(came, outputs.committed, findings, running.restarts)}")
         if interrupted and self._settings.for_s is not None:
             return INTERRUPTED
         return FINDINGS if findings else OK

@@ -158,7 +158,7 @@ async def test_kill_9_of_gateway_lanes_and_ledger_in_a_demo_loses_nothing_and_do
         await run.prints(b'"refused"')
         await run.kill("ledger")
     assert run.process.returncode == 0, run.said
-    assert run.said[-2].endswith("3 restarts, lost 0, doubled 0: as the truth says")
+    assert run.said[-1].endswith("3 restarts, lost 0, doubled 0: as the truth says")
     assert [line for line in run.said if "ended (SIGKILL); start 2" in line] == [
         f"{name} ended (SIGKILL); start 2" for name in ("gateway", "lanes", "ledger")
     ]

@@ -138,6 +138,15 @@ def test_stdin_is_the_input_when_no_file_is_named() -> None:
     assert (empty.returncode, empty.stdout) == (0, b"")
 
 
+def test_input_that_breaks_off_gives_exit_code_3_and_no_traceback(tmp_path: Path) -> None:
+    with (tmp_path / "written").open("wb") as only_written:
+        call = [*DECODE, "--protocol", "r200"]
+        done = subprocess.run(call, stdin=only_written, capture_output=True, check=False)
+    assert done.returncode == 3
+    assert b"Bad file descriptor" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 def test_a_pipe_shows_each_read_as_it_comes() -> None:
     with subprocess.Popen(
         [*DECODE, "--protocol", "r200"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
