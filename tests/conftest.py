@@ -1,6 +1,7 @@
-"""A real Kafka broker for the whole test run.
+"""The servers and ports that tests talk to: a real Kafka, a real mosquitto, a real pseudo-terminal.
 
-It is started once the tests are collected, so that its start counts into no test's time limit.
+Kafka serves the whole test run. It is started once the tests are collected, so that its start counts into no
+test's time limit.
 """
 
 import itertools
@@ -8,11 +9,15 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from tests.gateway.broker import Broker as Mosquitto
+from tests.gateway.broker import find_mosquitto
+from tests.gateway.rig import PtyReader
 from tests.kafka_broker import Broker, lacking
 from tests.needs import missing
 
@@ -92,3 +97,24 @@ def kafka_bootstrap(pytestconfig: pytest.Config) -> str:
 def kafka_url(kafka_bootstrap: str) -> str:
     """The URL of an empty event log on Kafka: a prefix that no other test has."""
     return f"kafka://{kafka_bootstrap}/t{_run}-{next(_numbers)}-"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A mosquitto that is not started yet."""
+    program = find_mosquitto()
+    if program is None:
+        missing("mosquitto is not on this machine (Debian: apt-get install mosquitto)")
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    mosquitto = Mosquitto(program, folder)
+    yield mosquitto
+    mosquitto.stop()
+
+
+@pytest.fixture
+def pty_reader(tmp_path: Path) -> Iterator[PtyReader]:
+    """A reader on a pseudo-terminal, plugged in as `port`."""
+    reader = PtyReader(tmp_path)
+    yield reader
+    reader.close()
