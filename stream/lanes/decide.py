@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from schemas.gate import Decision
-from stream.lanes.crossing import ending, overall_ruling
 from stream.lanes.grouping import SECOND
 from stream.lanes.rows import Crossing, Heard, Ruling
 
@@ -50,8 +49,9 @@ def rule(crossing: Crossing, decision: Decision) -> tuple[Ruling, ...]:
 
 def _stood_since(crossing: Crossing, decision: Decision) -> int | None:
     """Since when the crossing stood at the booth at the decision's moment, None when it did not."""
-    ruling = overall_ruling(crossing)
-    ended = ruling.at_us if ruling is not None and ending(ruling) is not None else None
+    ended = crossing.ended_at_us
+    if ended is not None and decision.at_us > ended + SLACK_US:
+        return None
     stays = [
         heard.first_us
         for heard in crossing.heard

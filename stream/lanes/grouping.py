@@ -47,8 +47,8 @@ def find_crossing(
     beside = [
         (gap, crossing)
         for crossing in state.heard_at(sighting.pair, sighting.read_point, sighting.first_us)
-        if fits(crossing, sighting)
-        and (crossing.ended_at_us is None or sighting.first_us <= crossing.ended_at_us)
+        if (crossing.ended_at_us is None or sighting.first_us <= crossing.ended_at_us)
+        and fits(crossing, sighting)
         and (gap := _gap(crossing, sighting)) is not None
         and not (truck and has_truck(crossing, reference))
         and not _declared_elsewhere(crossing, reference, credential)
