@@ -17,76 +17,99 @@ class Reference:
     def __init__(self, ports: Mapping[str, Port] | None = None) -> None:
         """`ports`: the port table by pair id."""
         self.ports: Mapping[str, Port] = ports or {}
-        self._rows: dict[tuple[str, str], Message] = {}
+        self._credentials: dict[str, Credential] = {}
+        self._parties: dict[str, Party | Person | Truck | Trailer] = {}
+        self._trips: dict[str, Trip] = {}
+        self._sites: dict[str, Site] = {}
         self._trips_of: defaultdict[str, set[str]] = defaultdict(set)
         self._cards_of: defaultdict[str, set[str]] = defaultdict(set)
 
     def __len__(self) -> int:
         """How many rows there are."""
-        return len(self._rows)
+        return len(self._credentials) + len(self._parties) + len(self._trips) + len(self._sites)
 
     def fold(self, topic: str, key: str, message: Message | None) -> None:
-        """Take a row; None deletes the key."""
-        old = self._rows.get((topic, key))
-        if isinstance(old, Trip):
-            for thing in declared(old):
-                self._trips_of[thing].discard(key)
-        elif isinstance(old, Credential):
-            self._cards_of[old.holder].discard(key)
-        if message is None:
-            self._rows.pop((topic, key), None)
-            return
-        self._rows[topic, key] = message
-        if isinstance(message, Trip):
-            for thing in declared(message):
-                self._trips_of[thing].add(key)
-        elif isinstance(message, Credential):
-            self._cards_of[message.holder].add(key)
+        """Take a row; None deletes the key of the topic."""
+        match message:
+            case Credential():
+                self._forget_credential(key)
+                self._credentials[key] = message
+                self._cards_of[message.holder].add(key)
+            case Trip():
+                self._forget_trip(key)
+                self._trips[key] = message
+                for thing in declared(message):
+                    self._trips_of[thing].add(key)
+            case Party() | Person() | Truck() | Trailer():
+                self._parties[key] = message
+            case Site():
+                self._sites[key] = message
+            case None:
+                self._forget(topic, key)
+            case _:
+                raise TypeError(f"{type(message).__name__} is no reference row")
 
     def credential(self, token: str) -> Credential | None:
         """The card or tag of a token."""
-        row = self._rows.get(("credentials", token))
-        return row if isinstance(row, Credential) else None
+        return self._credentials.get(token)
 
     def credentials_of(self, holder: str) -> list[Credential]:
         """The cards and tags of a person, truck or trailer, by token."""
-        tokens = sorted(self._cards_of.get(holder, ()))
-        return [row for token in tokens if (row := self.credential(token)) is not None]
+        return [self._credentials[token] for token in sorted(self._cards_of.get(holder, ()))]
 
     def person(self, person: str) -> Person | None:
         """A person by id."""
-        row = self._rows.get(("parties", person))
+        row = self._parties.get(person)
         return row if isinstance(row, Person) else None
 
     def truck(self, truck: str) -> Truck | None:
         """A truck by id."""
-        row = self._rows.get(("parties", truck))
+        row = self._parties.get(truck)
         return row if isinstance(row, Truck) else None
 
     def trailer(self, trailer: str) -> Trailer | None:
         """A trailer by id."""
-        row = self._rows.get(("parties", trailer))
+        row = self._parties.get(trailer)
         return row if isinstance(row, Trailer) else None
 
     def party(self, party: str) -> Party | None:
         """A carrier, importer or manufacturer by id."""
-        row = self._rows.get(("parties", party))
+        row = self._parties.get(party)
         return row if isinstance(row, Party) else None
 
     def trip(self, trip_number: str) -> Trip | None:
         """A trip by its number."""
-        row = self._rows.get(("trips", trip_number))
-        return row if isinstance(row, Trip) else None
+        return self._trips.get(trip_number)
 
     def site(self, pair: str) -> Site | None:
         """The lay-out of a port pair."""
-        row = self._rows.get(("sites", pair))
-        return row if isinstance(row, Site) else None
+        return self._sites.get(pair)
 
     def trips_declaring(self, things: Iterable[str]) -> list[Trip]:
         """Every trip that declares any of the persons, trucks or trailers, by trip number."""
         numbers = {number for thing in things for number in self._trips_of.get(thing, ())}
-        return [trip for number in sorted(numbers) if (trip := self.trip(number)) is not None]
+        return [self._trips[number] for number in sorted(numbers)]
+
+    def _forget(self, topic: str, key: str) -> None:
+        if topic == "credentials":
+            self._forget_credential(key)
+        elif topic == "trips":
+            self._forget_trip(key)
+        elif topic == "sites":
+            self._sites.pop(key, None)
+        else:
+            self._parties.pop(key, None)
+
+    def _forget_credential(self, token: str) -> None:
+        old = self._credentials.pop(token, None)
+        if old is not None:
+            self._cards_of[old.holder].discard(token)
+
+    def _forget_trip(self, number: str) -> None:
+        old = self._trips.pop(number, None)
+        if old is not None:
+            for thing in declared(old):
+                self._trips_of[thing].discard(number)
 
 
 def declared(trip: Trip) -> tuple[str, ...]:

@@ -10,6 +10,7 @@
 officers is kept, but decides nothing here.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from schemas.arrival import CrossingState
@@ -82,20 +83,12 @@ def state_of(crossing: Crossing) -> CrossingState:
 
 def furthest(crossing: Crossing) -> Heard:
     """The sighting furthest along the lane, the latest one where several are."""
-    return max(
-        crossing.heard,
-        key=lambda heard: (POSITIONS.index(heard.position), heard.first_us, heard.event_ids),
-    )
+    return max(crossing.heard, key=_progress)
 
 
-def lane_of(crossing: Crossing, truck_tokens: frozenset[str]) -> str:
-    """The crossing's lane: where its truck was heard furthest along, else its cards."""
-    trucks = [heard for heard in crossing.heard if heard.token in truck_tokens]
-    best = max(
-        trucks or crossing.heard,
-        key=lambda heard: (POSITIONS.index(heard.position), heard.first_us, heard.event_ids),
-    )
-    return best.lane
+def lane_of(heard: Iterable[Heard]) -> str:
+    """The lane of the sighting furthest along it: of the truck's tag, else of any card."""
+    return max(heard, key=_progress).lane
 
 
 def expected_us(crossing: Crossing) -> int | None:
@@ -104,6 +97,10 @@ def expected_us(crossing: Crossing) -> int | None:
     if latest.to_booth_s is None or furthest(crossing).position in ("primary", "secondary", "exit"):
         return None
     return latest.first_us + latest.to_booth_s * 1_000_000
+
+
+def _progress(heard: Heard) -> tuple[int, int, tuple[str, ...]]:
+    return _RANK[heard.position], heard.first_us, heard.event_ids
 
 
 def _by_position(position: Position) -> CrossingState:
@@ -124,4 +121,5 @@ def _concerns(ruling: Ruling, person: str | None) -> bool:
     return ruling.subjects == "persons" and (not ruling.persons or person in ruling.persons)
 
 
+_RANK: Final = {position: rank for rank, position in enumerate(POSITIONS)}
 _COUNTRY: Final[dict[str, Country]] = {"US": "US", "CA": "CA", "MX": "MX"}

@@ -33,6 +33,8 @@ _WHY: Final[dict[UnmatchedKind, str]] = {
 def wanted_ends(crossing: Crossing, joined: Joined) -> tuple[Emitted, ...]:
     """How the crossing ended for each person, or for nobody known; empty while it goes on."""
     overall = overall_ruling(crossing)
+    if overall is None:
+        return ()
     persons = joined.persons(crossing.lane)
     for ruling in crossing.rulings:
         if ruling.country == entered_country(crossing):
@@ -45,7 +47,7 @@ def wanted_ends(crossing: Crossing, joined: Joined) -> tuple[Emitted, ...]:
         if ruling_here is not None and how is not None:
             ends.append(Emitted(person=person, role=role, how=how, at_us=ruling_here.at_us))
     how = ending(overall)
-    if not ends and overall is not None and how is not None:
+    if not ends and how is not None:
         ends.append(Emitted(person=None, role=None, how=how, at_us=overall.at_us))
     return tuple(ends)
 
@@ -93,7 +95,9 @@ def crossing_ended(
     )
 
 
-def wanted_waiting(crossing: Crossing, joined: Joined) -> tuple[Waiting, ...]:
+def wanted_waiting(
+    crossing: Crossing, joined: Joined, ends: tuple[Emitted, ...]
+) -> tuple[Waiting, ...]:
     """What the crossing leaves unmatched as it stands."""
     found = [
         _waiting("unknown_card", known.heard.token, known.heard.first_us)
@@ -102,7 +106,7 @@ def wanted_waiting(crossing: Crossing, joined: Joined) -> tuple[Waiting, ...]:
     ]
     if crossing.lost_at_us is not None and overall_ruling(crossing) is None:
         found.append(_waiting("crossing_without_end", None, crossing.last_us))
-    entered = [one for one in wanted_ends(crossing, joined) if one.how == "entered"]
+    entered = [one for one in ends if one.how == "entered"]
     if entered:
         seen = {one.person for one in entered}
         expected = (*joined.trip.drivers, *joined.trip.passengers) if joined.trip else ()

@@ -53,7 +53,11 @@ def find_crossing(
         and not (truck and has_truck(crossing, reference))
         and not _declared_elsewhere(crossing, reference, credential)
     ]
-    return min(beside, key=lambda pair: (pair[0], -pair[1].first_us))[1] if beside else None
+    return (
+        min(beside, key=lambda pair: (pair[0], -pair[1].first_us, pair[1].crossing_id))[1]
+        if beside
+        else None
+    )
 
 
 def fits(crossing: Crossing, sighting: Sighting) -> bool:

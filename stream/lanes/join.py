@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
+
+from msgspec.structs import replace
 
 from schemas.arrival import Link
 from schemas.border import PersonRole
@@ -21,12 +23,22 @@ TRIP_LATE_US: Final = 24 * HOUR
 NEAR: Final = ("approach", "primary", "secondary", "exit")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(NamedTuple):
     """A card or tag of a crossing and the credential it stands for, None when there is none."""
 
     heard: Heard
     credential: Credential | None
+
+    @property
+    def is_truck(self) -> bool:
+        """Whether it is a truck's tag."""
+        return self.credential is not None and self.credential.kind == "truck_tag"
+
+    @property
+    def resolved(self) -> Heard:
+        """The sighting under the id of its credential, as the credential is known now."""
+        subject = self.heard.token if self.credential is None else self.credential.credential_id
+        return self.heard if self.heard.subject == subject else replace(self.heard, subject=subject)
 
     @property
     def person(self) -> str | None:
@@ -65,11 +77,18 @@ class Joined:
         return found
 
 
-def join(crossing: Crossing, reference: Reference, used: Callable[[str], bool]) -> Joined:
-    """Look up every card, choose the trip and tie them. `used` tells a trip that another crossing used."""
-    known = tuple(
-        Known(heard=heard, credential=reference.credential(heard.token)) for heard in crossing.heard
-    )
+def know(crossing: Crossing, reference: Reference) -> tuple[Known, ...]:
+    """What each card and tag of the crossing stands for."""
+    return tuple([Known(heard, reference.credential(heard.token)) for heard in crossing.heard])
+
+
+def join(
+    crossing: Crossing,
+    known: tuple[Known, ...],
+    reference: Reference,
+    used: Callable[[str], bool],
+) -> Joined:
+    """Choose the trip and tie everything. `used` tells a trip that another crossing used."""
     trip, rivals = _choose_trip(crossing, known, reference, used)
     persons, person_flags = _persons(known, trip)
     trucks, truck_flags = _equipment("truck", known, (trip.truck,) if trip and trip.truck else ())

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -11,7 +11,8 @@ from schemas.gate import Decision, Outcome, Subjects
 from schemas.message import Country, Direction, Position
 from stream.state import KeyedState
 
-K = TypeVar("K")
+Place = tuple[str, str, int | str | None]
+"""What a crossing is found by: a kind of place, what is there, and for closed crossings when."""
 
 #: Closed crossings are found by read point and booth within time slots of ten minutes.
 SLOT_US: Final = 600_000_000
@@ -134,18 +135,15 @@ class LanesState(KeyedState):
     def __init__(self) -> None:
         """Empty."""
         super().__init__(Crossing | Sequence | Pending)
-        self._by_subject: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        self._by_trip: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        self._live: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
-        self._past: defaultdict[tuple[str, str, int], dict[str, None]] = defaultdict(dict)
+        self._by_place: defaultdict[Place, dict[str, None]] = defaultdict(dict)
         self._pending: dict[str, None] = {}
-        self._open: dict[str, None] = {}
-        self._closed: dict[str, None] = {}
+        self._crossings: dict[str, Crossing] = {}
+        self._open: dict[str, Crossing] = {}
+        self._closed: dict[str, Crossing] = {}
 
     def crossing(self, crossing_id: str) -> Crossing | None:
         """A crossing by its id."""
-        row = self.get(crossing_key(crossing_id))
-        return row if isinstance(row, Crossing) else None
+        return self._crossings.get(crossing_id)
 
     def sequence(self, writer: str, epoch: str) -> Sequence | None:
         """The sequence of a writer and epoch."""
@@ -154,11 +152,11 @@ class LanesState(KeyedState):
 
     def holding(self, subject: str) -> list[Crossing]:
         """Crossings in which the credential (or unknown token) was heard."""
-        return self._these(self._by_subject.get(subject, ()))
+        return self._these(self._by_place.get(("subject", subject, ""), ()))
 
     def joined_with(self, trip: str) -> list[Crossing]:
         """Crossings that were joined with the trip."""
-        return self._these(self._by_trip.get(trip, ()))
+        return self._these(self._by_place.get(("trip", trip, ""), ()))
 
     def heard_at(self, pair: str, read_point: str, at_us: int) -> list[Crossing]:
         """Crossings heard at the read point: those that are not closed, and closed ones about that time."""
@@ -169,76 +167,69 @@ class LanesState(KeyedState):
         return self._about(pair, f"booth {lane}", at_us)
 
     def pending(self) -> list[Decision]:
-        """Decisions that found no crossing yet, in the order of their coming."""
+        """Decisions that found no crossing yet, by time."""
         rows = (self.get(key) for key in self._pending)
-        return [row.decision for row in rows if isinstance(row, Pending)]
+        found = [row.decision for row in rows if isinstance(row, Pending)]
+        return sorted(found, key=lambda decision: (decision.at_us, decision.event_id))
 
     def open(self) -> list[Crossing]:
         """Crossings that are not closed."""
-        return self._these(self._open)
+        return list(self._open.values())
 
     def closed(self) -> Iterator[Crossing]:
         """Closed crossings that can still be revised, the longest closed first."""
-        for key in self._closed:
-            crossing = self.crossing(key)
-            if crossing is not None:
-                yield crossing
+        return iter(self._closed.values())
 
     def _about(self, pair: str, place: str, at_us: int) -> list[Crossing]:
-        ids = dict(self._live.get((pair, place), ()))
         slot = at_us // SLOT_US
-        for near in (slot - 1, slot, slot + 1):
-            ids.update(self._past.get((pair, place, near), ()))
+        ids: dict[str, None] = {}
+        for when in (None, slot - 1, slot, slot + 1):
+            ids.update(self._by_place.get((place, pair, when), {}))
         return self._these(ids)
 
     def _these(self, ids: Iterable[str]) -> list[Crossing]:
-        found = (self.crossing(one) for one in ids)
-        return [crossing for crossing in found if crossing is not None]
+        return [self._crossings[one] for one in ids]
 
     def _changed(self, key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
-        if isinstance(old, Crossing) and isinstance(new, Crossing) and _marks(old) == _marks(new):
-            return
-        if isinstance(old, Crossing):
-            self._index(old, add=False)
-        if isinstance(new, Crossing):
-            self._index(new, add=True)
-        if key.startswith("pending:"):
+        if isinstance(old, Crossing) or isinstance(new, Crossing):
+            self._crossing_changed(
+                old if isinstance(old, Crossing) else None,
+                new if isinstance(new, Crossing) else None,
+            )
+        elif key.startswith("pending:"):
             self._pending.pop(key, None)
             if new is not None:
                 self._pending[key] = None
 
-    def _index(self, crossing: Crossing, *, add: bool) -> None:
-        here = crossing.crossing_id
-        for heard in crossing.heard:
-            _mark(self._by_subject, heard.subject, here, add=add)
-            places = [f"point {heard.read_point}"]
-            if heard.position in ("primary", "secondary"):
-                places.append(f"booth {heard.lane}")
-            for place in places:
-                if crossing.closed:
-                    slot = heard.first_us // SLOT_US
-                    _mark(self._past, (crossing.pair, place, slot), here, add=add)
-                else:
-                    _mark(self._live, (crossing.pair, place), here, add=add)
-        if crossing.trip is not None:
-            _mark(self._by_trip, crossing.trip, here, add=add)
-        shelf = self._closed if crossing.closed else self._open
-        if add:
-            shelf[here] = None
-        else:
-            shelf.pop(here, None)
+    def _crossing_changed(self, old: Crossing | None, new: Crossing | None) -> None:
+        if old is not None and (new is None or old.closed != new.closed):
+            for shelf in (self._crossings, self._open, self._closed):
+                shelf.pop(old.crossing_id, None)
+        if new is not None:
+            self._crossings[new.crossing_id] = new
+            (self._closed if new.closed else self._open)[new.crossing_id] = new
+        before = [] if old is None else list(_places(old))
+        after = [] if new is None else list(_places(new))
+        if before == after:
+            return
+        here = new or old
+        if here is None:
+            return
+        for place in before:
+            self._by_place[place].pop(here.crossing_id, None)
+            if not self._by_place[place]:
+                del self._by_place[place]
+        for place in after:
+            self._by_place[place][here.crossing_id] = None
 
 
-def _marks(crossing: Crossing) -> tuple[object, ...]:
-    """All that the indexes depend on."""
-    heard = [(one.subject, one.read_point, one.first_us) for one in crossing.heard]
-    return crossing.closed, crossing.trip, heard
-
-
-def _mark(index: defaultdict[K, dict[str, None]], key: K, value: str, *, add: bool) -> None:
-    if add:
-        index[key][value] = None
-    elif key in index:
-        index[key].pop(value, None)
-        if not index[key]:
-            del index[key]
+def _places(crossing: Crossing) -> Iterator[Place]:
+    """Everything by which the crossing can be found."""
+    if crossing.trip is not None:
+        yield "trip", crossing.trip, ""
+    for heard in crossing.heard:
+        yield "subject", heard.subject, ""
+        slot = heard.first_us // SLOT_US if crossing.closed else None
+        yield f"point {heard.read_point}", crossing.pair, slot
+        if heard.position in ("primary", "secondary"):
+            yield f"booth {heard.lane}", crossing.pair, slot

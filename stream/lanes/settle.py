@@ -18,9 +18,9 @@ from stream.lanes.ended import (
     wanted_ends,
     wanted_waiting,
 )
-from stream.lanes.join import join
+from stream.lanes.join import join, know
 from stream.lanes.notice import arrival_notice, content
-from stream.lanes.rows import Crossing, Heard, LanesState
+from stream.lanes.rows import Crossing, LanesState
 from stream.reference import Reference
 
 
@@ -36,14 +36,14 @@ def settle(crossing: Crossing, state: LanesState, reference: Reference, cause: s
     here = crossing.crossing_id
     ruling = overall_ruling(crossing)
     ended_at_us = ruling.at_us if ruling is not None and ending(ruling) is not None else None
-    trucks = _truck_tokens(crossing, reference)
+    known = know(crossing, reference)
     now = replace(
         crossing,
-        lane=lane_of(crossing, trucks),
+        lane=lane_of([one.heard for one in known if one.is_truck] or crossing.heard),
         ended_at_us=ended_at_us,
-        heard=_resolved(crossing, reference),
+        heard=tuple([one.resolved for one in known]),
     )
-    joined = join(now, reference, lambda trip: _used(state, trip, here))
+    joined = join(now, known, reference, lambda trip: _used(state, trip, here))
     now = replace(now, trip=joined.trip.trip_number if joined.trip else None)
     outputs: list[tuple[str, Message]] = []
 
@@ -53,7 +53,8 @@ def settle(crossing: Crossing, state: LanesState, reference: Reference, cause: s
         outputs.append(("arrivals", notice))
         now = replace(now, content=says, revision=notice.revision)
 
-    written = difference(now.emitted, wanted_ends(now, joined))
+    ends = wanted_ends(now, joined)
+    written = difference(now.emitted, ends)
     if written:
         now = replace(now, end_revision=now.end_revision + 1, emitted=merge(now.emitted, written))
         outputs.extend(
@@ -61,27 +62,9 @@ def settle(crossing: Crossing, state: LanesState, reference: Reference, cause: s
             for one in written
         )
 
-    waiting = wanted_waiting(now, joined)
+    waiting = wanted_waiting(now, joined, ends)
     outputs.extend(("unmatched", row) for row in waiting_rows(now, waiting, cause))
     return Settled(replace(now, waiting=waiting), outputs)
-
-
-def _resolved(crossing: Crossing, reference: Reference) -> tuple[Heard, ...]:
-    found = []
-    for heard in crossing.heard:
-        credential = reference.credential(heard.token)
-        subject = heard.token if credential is None else credential.credential_id
-        found.append(heard if heard.subject == subject else replace(heard, subject=subject))
-    return tuple(found)
-
-
-def _truck_tokens(crossing: Crossing, reference: Reference) -> frozenset[str]:
-    return frozenset(
-        heard.token
-        for heard in crossing.heard
-        if (credential := reference.credential(heard.token)) is not None
-        and credential.kind == "truck_tag"
-    )
 
 
 def _used(state: LanesState, trip: str, crossing_id: str) -> bool:

@@ -4,6 +4,7 @@ Sightings are grouped into crossings; each crossing is joined with the reference
 for each change that its reader would see; an officer's decision ends the crossing.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec.structs import replace
@@ -71,7 +72,7 @@ class Lanes:
             case ReferenceChanged(topic=topic, key=key, message=message):
                 draft.reference_changed(topic, key, message)
             case TakenOver():
-                for crossing in (*state.open(), *state.closed()):
+                for crossing in _in_order((*state.open(), *state.closed())):
                     draft.settle(crossing, "taken_over")
         return draft.done()
 
@@ -224,13 +225,12 @@ class _Draft:
     # ---- time and reference rows
 
     def _tick(self, now_us: int) -> None:
-        for crossing in self._state.open():
-            late = replace(crossing, at_us=max(crossing.at_us, now_us))
-            if crossing.ended_at_us is not None:
-                if now_us - crossing.ended_at_us >= AFTER_END_US:
-                    self.settle(replace(late, closed=True), "tick")
-            elif now_us - crossing.last_us >= MATCH_US:
-                self.settle(replace(late, closed=True, lost_at_us=now_us), "tick")
+        due = [crossing for crossing in self._state.open() if now_us >= _due_us(crossing)]
+        for crossing in _in_order(due):
+            late = replace(crossing, closed=True, at_us=max(crossing.at_us, now_us))
+            if crossing.ended_at_us is None:
+                late = replace(late, lost_at_us=now_us)
+            self.settle(late, "tick")
         for crossing in self._state.closed():
             if now_us - max(crossing.last_us, crossing.ended_at_us or 0) < HORIZON_US:
                 break
@@ -253,7 +253,7 @@ class _Draft:
             touched = {
                 one.crossing_id: one for one in self._state.open() if one.pair == message.pair
             }
-        for crossing in touched.values():
+        for crossing in _in_order(touched.values()):
             self.settle(crossing, f"{topic}:{key}")
 
     def _declared_by(self, trip: Trip) -> list[Crossing]:
@@ -278,3 +278,15 @@ class _Draft:
 
     def _set(self, key: str, value: Crossing | Pending | Sequence | None) -> None:
         self._changes[key] = Change(key, value)
+
+
+def _due_us(crossing: Crossing) -> int:
+    """When time alone changes an open crossing."""
+    if crossing.ended_at_us is not None:
+        return crossing.ended_at_us + AFTER_END_US
+    return crossing.last_us + MATCH_US
+
+
+def _in_order(crossings: Iterable[Crossing]) -> list[Crossing]:
+    """In an order that a state restored from its changelog has too."""
+    return sorted(crossings, key=lambda crossing: crossing.crossing_id)

@@ -251,6 +251,7 @@ class Border:
 
     def _restore(self, stage: Stage) -> None:
         state = stage.new_state()
-        for key, row in self._changelog[stage.name].items():
+        # Compaction may keep the rows of a changelog in any order of their keys.
+        for key, row in reversed(self._changelog[stage.name].items()):
             state.load(key, row)
         self._states[stage.name] = state

@@ -65,6 +65,12 @@ def given_up() -> list[Message]:
     return [*arrive(Desk()), tick(60), tick(2 * 3600 + 60)]
 
 
+def both_given_up() -> list[Message]:
+    desk = Desk()
+    first, second = arrive(desk), arrive(desk, 1, "L02", "k1.truck2", "k1.ben")
+    return [*first, *second, tick(60), tick(2 * 3600 + 60)]
+
+
 def closed_later() -> list[Message]:
     return [*plain(), tick(100), tick(700)]
 
@@ -78,6 +84,7 @@ STORIES: tuple[Story, ...] = (
     decided_early,
     changed_mind,
     given_up,
+    both_given_up,
     closed_later,
 )
 
