@@ -235,6 +235,11 @@ class _Draft:
             if now_us - max(crossing.last_us, crossing.ended_at_us or 0) < HORIZON_US:
                 break
             self._set(crossing_key(crossing.crossing_id), None)
+        for decision in self._state.pending():
+            if now_us - decision.at_us < HORIZON_US:
+                break
+            # Its row in the unmatched queue stays open: a person closes it.
+            self._set(pending_key(decision.event_id), None)
 
     def reference_changed(self, topic: str, key: str, message: Message | None) -> None:
         """A reference row changed: look again at the crossings that it touches."""

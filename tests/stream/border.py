@@ -26,6 +26,7 @@ from stream.ledger.step import LEDGER
 from stream.log.contract import Record
 from stream.reference import Reference
 from stream.stage import ReferenceChanged, Stage, Step, TakenOver, advance, encode_change
+from stream.state import KeyedState
 
 PAIR = "lar-wtb"
 SECOND = 1_000_000
@@ -225,6 +226,9 @@ class Border:
     def unmatched(self) -> dict[str, Unmatched]:
         last = {row.unmatched_id: row for row in self.written("unmatched")}
         return {name: row for name, row in last.items() if row.closed_by is None}
+
+    def state_of(self, stage: str) -> KeyedState:
+        return self._states[stage]
 
     def digests(self) -> dict[str, str]:
         return {name: state.digest() for name, state in self._states.items()}

@@ -221,6 +221,16 @@ def test_a_decision_before_its_sighting_waits_and_is_then_used() -> None:
     assert [row.closed_by is None for row in rows] == [True, False]
 
 
+def test_after_seven_days_nothing_is_remembered_but_the_sequences() -> None:
+    week = 7 * 86_400
+    border = Border().feed(*plain(), Desk("officer-2").decision("released", 500, lane="L02"))
+    border.feed(tick(700), tick(week - 1))
+    assert len(border.state_of("lanes")) == 5
+    border.feed(tick(week + 501))
+    assert {key.partition(":")[0] for key, _ in border.state_of("lanes").items()} == {"sequence"}
+    assert {row.kind for row in border.unmatched().values()} == {"decision_without_crossing"}
+
+
 def test_only_the_entered_countrys_officer_decides() -> None:
     other = Desk("officer-mx").decision("released", 30, country="MX", authority="ANAM")
     border = Border().feed(*arrive(Desk()), other)
