@@ -1,4 +1,4 @@
-"""Files and pipes that hold what readers said, in the forms in which people have them.
+r"""Files and pipes that hold what readers said, in the forms in which people have them.
 
     hex      BB02220011C93400..                           one chunk a line, spaces allowed
              BB02220011C93400.. ; rx ; source ; note      only `rx` lines are what the reader sent
@@ -6,8 +6,11 @@
     json     {"data":{..},"type":"SIMPLE",..}             one payload a line, for message protocols
     payload  one JSON document over several lines         for message protocols
     raw      the bytes themselves                         for stream protocols
+    escaped  #KING 1302\r\n ; family ; source ; note      for readers that send ASCII lines
 
-In `hex` a line that is `#` or begins with `# ` is a comment; blank lines are passed over everywhere.
+`escaped` is told by its first line, `# escaped line`. Escapes: \r \n \t \\ \xNN; a line without any gets CR LF; a
+family `tx` is what the host sent. In `hex` and `escaped` a line that is `#` or begins with `# ` is a comment; blank
+lines are passed over everywhere.
 """
 
 import string
@@ -15,10 +18,11 @@ from typing import Annotated, Final, Literal, NamedTuple, assert_never
 
 import msgspec
 
+from gateway.ascii_lines import unescaped
 from gateway.reads import Framing
 
-Form = Literal["hex", "capture", "json", "payload", "raw"]
-LineForm = Literal["hex", "capture", "json"]
+Form = Literal["hex", "capture", "json", "payload", "raw", "escaped"]
+LineForm = Literal["hex", "capture", "json", "escaped"]
 
 #: 1 MiB of payload, in hex, and a line around it.
 MAX_LINE: Final = (1 << 21) + 4096
@@ -51,6 +55,8 @@ class _CaptureRow(msgspec.Struct, frozen=True):
 
 def detect(head: bytes, framing: Framing) -> Form:
     """The form of an input that begins with these bytes (some kilobytes of it)."""
+    if framing == "stream" and head.lstrip().startswith(b"# escaped line"):
+        return "escaped"
     first = next((line for line in head.splitlines() if _matters(line)), b"").strip()
     if first.startswith(b"{") and b'"hex"' in first:
         return "capture"
@@ -72,6 +78,8 @@ def parse_line(form: LineForm, number: int, text: bytes) -> Heard | BadLine | No
     match form:
         case "hex":
             return _hex_line(number, text) if _matters(text) else None
+        case "escaped":
+            return _escaped_line(number, text) if _matters(text) else None
         case "capture":
             return _capture_line(number, text)
         case "json":
@@ -107,6 +115,14 @@ def _hex_line(number: int, text: bytes) -> Heard | BadLine | None:
     if chunk is None:
         return BadLine(number, "bad_hex", "not pairs of hex digits", text)
     return Heard(number, chunk, None)
+
+
+def _escaped_line(number: int, text: bytes) -> Heard | None:
+    fields = text.split(b" ; ")
+    if len(fields) > 1 and fields[1].strip().lower() == b"tx":
+        return None
+    chunk = unescaped(fields[0].decode("latin-1"))
+    return Heard(number, chunk if b"\\" in fields[0] else chunk + b"\r\n", None)
 
 
 def _capture_line(number: int, text: bytes) -> Heard | BadLine | None:

@@ -4,9 +4,27 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
-from gateway.link import CaptureUrl, LinkUrl, LinkUrlError, MqttUrl, SerialUrl, parse_link
+from gateway.link import (
+    CaptureUrl,
+    LinkUrl,
+    LinkUrlError,
+    MqttUrl,
+    Rfc2217Url,
+    SerialUrl,
+    TcpUrl,
+    parse_link,
+)
 from gateway.reads import OptionError, WireProtocol
-from gateway.tables import Config, Finding, MqttTable, ReaderTable, TopicTable
+from gateway.tables import (
+    MAX_NEIGHBOURS,
+    Config,
+    Finding,
+    LaneTable,
+    MqttTable,
+    ReaderTable,
+    ReadPointTable,
+    TopicTable,
+)
 
 
 def cross_check(config: Config, protocols: Mapping[str, WireProtocol]) -> list[Finding]:
@@ -55,6 +73,22 @@ def _lanes(config: Config) -> Iterator[Finding]:
             yield Finding(
                 f"lane[{number}].lost_ms", what, "a tag that stays may be quiet for longer"
             )
+        yield from _neighbours(f"lane[{number}].neighbours", lane, config)
+
+
+def _neighbours(path: str, lane: LaneTable, config: Config) -> Iterator[Finding]:
+    others = [other.id for other in config.lanes if other.id != lane.id]
+    near = {other.id for other in config.lanes if lane.id in other.neighbours} | {*lane.neighbours}
+    if len(near) > MAX_NEIGHBOURS:
+        what = f"{len(near)} neighbours, those that name this lane counted too"
+        yield Finding(
+            path, what, f"at most {MAX_NEIGHBOURS}: name those that hear this lane's tags"
+        )
+    for name in lane.neighbours:
+        if name == lane.id:
+            yield Finding(path, f"{name!r} is the lane itself", "name the lanes beside it")
+        elif name not in others:
+            yield Finding(path, f"no [[lane]] has id {name!r}", _one_of(name, others))
 
 
 def _readers(config: Config, protocols: Mapping[str, WireProtocol]) -> Iterator[Finding]:
@@ -83,12 +117,19 @@ def _link(
                 fix = f"add {{ filter = ..., reader = {reader.id!r} }} to the topics of {name}"
                 yield Finding(f"{path}.link", f"no topic of {name!r} is this reader's", fix)
         case SerialUrl(port, _):
-            if port in ports:
-                what = f"{port} is the port of {ports[port]!r} too"
-                yield Finding(f"{path}.link", what, "one reader a port")
-            ports[port] = reader.id
+            yield from _port(path, reader, port, ports)
+        case TcpUrl(host, number) | Rfc2217Url(host, number, _):
+            yield from _port(path, reader, f"{host}:{number}", ports)
         case CaptureUrl():
             pass
+
+
+def _port(path: str, reader: ReaderTable, port: str, ports: dict[str, str]) -> Iterator[Finding]:
+    """A line, or a port of a terminal server, is one reader's."""
+    if port in ports:
+        what = f"{port} is the port of {ports[port]!r} too"
+        yield Finding(f"{path}.link", what, "one reader a port")
+    ports[port] = reader.id
 
 
 def _protocol(
@@ -99,11 +140,11 @@ def _protocol(
         fix = _one_of(reader.protocol, protocols)
         yield Finding(f"{path}.protocol", f"no protocol is called {reader.protocol!r}", fix)
         return
-    if protocol.framing == "message" and isinstance(link, SerialUrl):
+    if protocol.framing == "message" and isinstance(link, SerialUrl | TcpUrl | Rfc2217Url):
         fix = "give the reader an mqtt: link or another protocol"
         yield Finding(f"{path}.protocol", f"{reader.protocol} is not spoken on a serial line", fix)
     if protocol.framing == "stream" and isinstance(link, MqttUrl):
-        fix = "give the reader a serial: link or another protocol"
+        fix = "give the reader a serial:, tcp: or rfc2217: link, or another protocol"
         yield Finding(f"{path}.protocol", f"{reader.protocol} is not spoken over MQTT", fix)
     try:
         protocol.decoder(reader.options)
@@ -120,6 +161,7 @@ def _read_points(config: Config) -> Iterator[Finding]:
         if point.lane not in lanes:
             fix = _one_of(point.lane, lanes)
             yield Finding(f"{path}.lane", f"no [[lane]] has id {point.lane!r}", fix)
+        yield from _ways(path, point)
         if point.reader not in taken:
             fix = _one_of(point.reader, readers)
             yield Finding(f"{path}.reader", f"no [[reader]] has id {point.reader!r}", fix)
@@ -137,6 +179,22 @@ def _read_points(config: Config) -> Iterator[Finding]:
         if not taken[name]:
             fix = f"add a [[read_point]] with reader = {name!r}"
             yield Finding(f"reader[{number}].id", "no read point: all its reads are lost", fix)
+
+
+def _ways(path: str, point: ReadPointTable) -> Iterator[Finding]:
+    """The antennas that tell the way of a tag."""
+    if bool(point.entry) != bool(point.exit):
+        missing, given = ("exit", "entry") if point.entry else ("entry", "exit")
+        what = f"there is {given}, but the way of a tag is told by both"
+        yield Finding(f"{path}.{missing}", what, f"name them, or leave {given} out")
+    for name, antennas in (("entry", point.entry), ("exit", point.exit)):
+        for antenna in antennas:
+            if point.antennas and antenna not in point.antennas:
+                what = f"antenna {antenna} is none of the read point's"
+                yield Finding(f"{path}.{name}", what, "add it to antennas")
+    for antenna in sorted(set(point.entry) & set(point.exit)):
+        what = f"antenna {antenna} is an entry antenna too"
+        yield Finding(f"{path}.exit", what, "give it to one of the two")
 
 
 def _brokers(config: Config) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ FORMS: Final[dict[Form, str]] = {
     "json": "JSON lines",
     "payload": "one JSON document",
     "raw": "raw bytes",
+    "escaped": "escaped lines",
 }
 
 #: A larger payload is not parsed, so no more of it is read.
@@ -35,6 +36,7 @@ Decode what a reader sent: one NDJSON line an outcome on stdout, a summary on st
 \b
 Input, told apart by how it begins:
   hex lines      BB02220011C9..  or  HEX ; rx|tx ; SOURCE ; NOTE  (tx is passed over, `# ` is a comment)
+  escaped lines  #KING 1302\\r\\n  below a first line `# escaped line`
   capture        {{"at_us": .., "dir": "rx", "hex": ".."}}  a line
   JSON           one payload a line, or one document (message protocols)
   raw bytes      anything else (stream protocols)

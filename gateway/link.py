@@ -4,7 +4,7 @@ A link says what it hears through `tell`, reconnects for ever by itself, and rep
 stamps the time: nothing after it reads a clock.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
@@ -94,6 +94,21 @@ class SerialUrl(NamedTuple):
     baud: int
 
 
+class TcpUrl(NamedTuple):
+    """A reader, or a terminal server before it, that gives the bytes of its line as they are."""
+
+    host: str
+    port: int
+
+
+class Rfc2217Url(NamedTuple):
+    """A serial port of a terminal server that lets us set it (RFC 2217)."""
+
+    host: str
+    port: int
+    baud: int
+
+
 class MqttUrl(NamedTuple):
     """A connection to a broker, by the id of its `[[mqtt]]` table."""
 
@@ -107,9 +122,12 @@ class CaptureUrl(NamedTuple):
     rate: float
 
 
-LinkUrl = SerialUrl | MqttUrl | CaptureUrl
+LinkUrl = SerialUrl | TcpUrl | Rfc2217Url | MqttUrl | CaptureUrl
 
-FORMS = "serial:///dev/serial/by-id/NAME?baud=115200, mqtt:ID or capture:FILE?rate=1"
+FORMS = (
+    "serial:///dev/serial/by-id/NAME?baud=115200, tcp://HOST:PORT, rfc2217://HOST:PORT?baud=115200, "
+    "mqtt:ID or capture:FILE?rate=1"
+)
 DEFAULT_BAUD = 115_200
 
 
@@ -121,7 +139,13 @@ def parse_link(text: str) -> LinkUrl:
     match scheme:
         case "serial":
             path, query = _split(text, rest, ("baud",))
-            return SerialUrl(path, int(_number(query.get("baud", str(DEFAULT_BAUD)), "baud", 300)))
+            return SerialUrl(path, _baud(query))
+        case "tcp":
+            host, port, _ = _address(text, ())
+            return TcpUrl(host, port)
+        case "rfc2217":
+            host, port, query = _address(text, ("baud",))
+            return Rfc2217Url(host, port, _baud(query))
         case "mqtt":
             if not rest or "/" in rest or "?" in rest:
                 raise LinkUrlError("expected mqtt:ID, where ID is the id of an [[mqtt]] table")
@@ -141,13 +165,35 @@ def _split(text: str, rest: str, known: Sequence[str]) -> tuple[str, dict[str, s
     path = "/" + path.lstrip("/") if path.startswith("/") else path
     if not path.strip("/") or "\0" in path:
         raise LinkUrlError(f"no path in it: expected {FORMS}")
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    return path, _settings(parts.scheme, parts.query, known)
+
+
+def _address(text: str, known: Sequence[str]) -> tuple[str, int, dict[str, str]]:
+    """Host, port and settings of `SCHEME://HOST:PORT?SETTING=VALUE`."""
+    scheme = text.partition(":")[0]
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise LinkUrlError(f"{error}: expected {scheme}://HOST:PORT") from None
+    if parts.username is not None or parts.password is not None:
+        raise LinkUrlError("a name or password in the URL is not supported: it would be logged")
+    if not host or not port or parts.path.strip("/") or parts.fragment or not host.isprintable():
+        raise LinkUrlError(f"expected {scheme}://HOST:PORT")
+    return host, port, _settings(scheme, parts.query, known)
+
+
+def _settings(scheme: str, text: str, known: Sequence[str]) -> dict[str, str]:
+    query = dict(parse_qsl(text, keep_blank_values=True))
     for key in query:
         if key not in known:
-            raise LinkUrlError(
-                f"{key!r} is no setting of {parts.scheme}: it has {', '.join(known)}"
-            )
-    return path, query
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise LinkUrlError(f"{key!r} is no setting of {scheme}: {has}")
+    return query
+
+
+def _baud(query: Mapping[str, str]) -> int:
+    return int(_number(query.get("baud", str(DEFAULT_BAUD)), "baud", 300))
 
 
 def _number(text: str, name: str, least: float) -> float:

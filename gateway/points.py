@@ -42,10 +42,27 @@ def points_of(config: Config, reader: str) -> Points:
 def points_by_id(config: Config) -> dict[str, Point]:
     """All read points."""
     lanes = {lane.id: lane for lane in config.lanes}
-    return {table.id: _point(table, lanes[table.lane]) for table in config.read_points}
+    return {
+        table.id: _point(table, lanes[table.lane], rivals_of(config, table))
+        for table in config.read_points
+    }
 
 
-def _point(table: ReadPointTable, lane: LaneTable) -> Point:
+def rivals_of(config: Config, point: ReadPointTable) -> tuple[str, ...]:
+    """Read points of the same position in neighbour lanes. One of two lanes names the other."""
+    near = {pair for lane in config.lanes for pair in _both_ways(lane)}
+    return tuple(
+        other.id
+        for other in config.read_points
+        if (point.lane, other.lane) in near and other.position == point.position
+    )
+
+
+def _both_ways(lane: LaneTable) -> list[tuple[str, str]]:
+    return [pair for name in lane.neighbours for pair in ((lane.id, name), (name, lane.id))]
+
+
+def _point(table: ReadPointTable, lane: LaneTable, rivals: tuple[str, ...]) -> Point:
     return Point(
         id=table.id,
         lane=lane.id,
@@ -56,4 +73,7 @@ def _point(table: ReadPointTable, lane: LaneTable) -> Point:
         observe_us=lane.observe_ms * 1_000,
         glimpse_us=lane.glimpse_ms * 1_000,
         lost_us=lane.lost_ms * 1_000,
+        rivals=rivals,
+        entry=table.entry,
+        exit=table.exit,
     )

@@ -18,6 +18,7 @@ from gateway.health import write_status
 from gateway.intake import Intake, Report, Told
 from gateway.link import Clock, Link, LinkDown, LinkUp, Ticket
 from gateway.outbox import Outbox, OutboxFull
+from gateway.reads import Read
 
 #: Reports that may wait for the loop; then the stations wait, and with them the links.
 QUEUE: Final = 1_000
@@ -65,6 +66,8 @@ class Pump:
         self._passing = passing
         self._queue: asyncio.Queue[Told] = asyncio.Queue(QUEUE)
         self._tickets: defaultdict[str, list[Ticket]] = defaultdict(list)
+        #: Answers that readers wait for, by reader, in the order of their reports.
+        self._answers: defaultdict[str, bytearray] = defaultdict(bytearray)
         self._next_beat_us = 0
         self._stored_us = 0
         self._closed = False
@@ -111,18 +114,29 @@ class Pump:
         core, now_us = self._core, self._now_us()
         for one in told:
             core.take(one, now_us)
-            if isinstance(one, Report) and one.ticket is not None:
-                self._tickets[one.reader].append(one.ticket)
+            if isinstance(one, Report):
+                self._await_acknowledgement(one)
         core.expire(now_us)
         if beats := now_us >= self._next_beat_us:
             self._next_beat_us = now_us + self._heartbeat_us
             await self._beat(now_us)
-        if core.urgent or self._tickets or self._lingered(now_us):
+        if core.urgent or self._tickets or self._answers or self._lingered(now_us):
             # With an empty queue everything up to now has been taken; else what came last was.
             await self._store(now_us if self._queue.empty() or not told else told[-1].at_us)
             self._stored_us = now_us
         if beats or any(isinstance(one, LinkUp | LinkDown) for one in told):
             await self._tell(now_us, line=beats)
+
+    def _await_acknowledgement(self, report: Report) -> None:
+        """Note who waits for the commit: a broker by its ticket, a reader on a line for an answer.
+
+        A report that came before is answered too: it came again because the answer was lost.
+        """
+        if report.ticket is not None:
+            self._tickets[report.reader].append(report.ticket)
+        for outcome in report.outcomes:
+            if isinstance(outcome, Read) and outcome.ack:
+                self._answers[report.reader] += outcome.ack
 
     def _lingered(self, now_us: int) -> bool:
         linger_us = LINGER_US if self._core.heard else COUNTS_LINGER_US
@@ -142,11 +156,15 @@ class Pump:
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, LAST_WAIT_S)
         self._passing("gateway.commit.after")
-        if self._tickets:
+        if self._tickets or self._answers:
             self._passing("gateway.ack.before")
         for reader, tickets in self._tickets.items():
             self._links[reader].acknowledge(tickets)
         self._tickets.clear()
+        for reader, answer in self._answers.items():
+            if not await self._links[reader].write(reader, bytes(answer)):
+                _log.warning("answer_not_sent", reader=reader, bytes=len(answer))
+        self._answers.clear()
 
     async def _beat(self, now_us: int) -> None:
         depth, oldest_us = await self._outbox.waiting()

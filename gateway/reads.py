@@ -44,6 +44,8 @@ class Read(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: str | None = None
     #: Found while looking for the next frame after garbage.
     after_resync: bool = False
+    #: Written to the reader only after the commit that holds this read, duplicates too; empty: nothing is asked.
+    ack: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,11 @@
 
 from typing import TypedDict
 
+from gateway.best_lane import is_ambiguous, other_lanes
 from gateway.identity import TokenKey, epc_token, tid_token
 from gateway.tracker import Ending, Stay
-from schemas.gate import ClockSource, SightingGone, SightingSeen
+from gateway.travel import travel_of
+from schemas.gate import ClockSource, SightingGone, SightingSeen, Travel
 from schemas.message import Direction, Position
 
 
@@ -18,7 +20,9 @@ class Sightings:
 
     def seen(self, event_id: str, stay: Stay, now_us: int) -> SightingSeen:
         """The tag counts as present."""
-        return SightingSeen(event_id=event_id, **self._fields(stay, now_us))
+        return SightingSeen(
+            event_id=event_id, moved_from=stay.moved_from, **self._fields(stay, now_us)
+        )
 
     def gone(self, event_id: str, stay: Stay, now_us: int, reason: Ending) -> SightingGone:
         """The stay is over."""
@@ -50,6 +54,9 @@ class Sightings:
             "reads": stay.reads,
             "peak_rssi_dbm": stay.peak_rssi_dbm,
             "antennas": stay.antennas,
+            "other_lanes": other_lanes(stay.voices, point.lane),
+            "ambiguous": is_ambiguous(stay.voices, point.id, point.lane),
+            "travel": travel_of(stay.passage),
             "clock_source": stay.clock_source,
             "clock_offset_ms": round(stay.clock_offset_us / 1_000),
             "replayed": stay.replayed,
@@ -73,6 +80,9 @@ class _Fields(TypedDict):
     reads: int
     peak_rssi_dbm: float | None
     antennas: tuple[int, ...]
+    other_lanes: tuple[str, ...]
+    ambiguous: bool
+    travel: Travel
     clock_source: ClockSource
     clock_offset_ms: int
     replayed: bool

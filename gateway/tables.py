@@ -3,7 +3,7 @@
 Times in the file end in `_ms`. Relative paths are relative to the folder in which the daemon is started.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -20,6 +20,9 @@ Count = Annotated[int, Meta(ge=1, le=100_000)]
 Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
 Antenna = Annotated[int, Meta(ge=0, le=255)]
 Text = Annotated[str, Meta(min_length=1, max_length=1024)]
+
+#: Neighbours of a lane, counted from both sides; bounds what a stay remembers and its events say.
+MAX_NEIGHBOURS: Final = 8
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,13 +64,16 @@ class LaneTable(Table, frozen=True, kw_only=True):
     glimpse_ms: Milliseconds = 1_000
     #: A tag that was present has left after so much quiet.
     lost_ms: Milliseconds = 5_000
+    #: Lanes whose antennas may hear this lane's tags; it is enough that one of two names the other.
+    neighbours: tuple[Name, ...] = ()
 
 
 class ReaderTable(Table, frozen=True, kw_only=True):
     """`[[reader]]`: a reader, the link to it and what it speaks."""
 
     id: Name
-    #: `serial:///dev/serial/by-id/NAME?baud=115200`, `mqtt:ID` or `capture:FILE`.
+    #: `serial:///dev/serial/by-id/NAME?baud=115200`, `tcp://HOST:PORT`, `rfc2217://HOST:PORT?baud=115200`,
+    #: `mqtt:ID` or `capture:FILE`.
     link: Text
     protocol: Text
     options: dict[str, object] = {}
@@ -84,6 +90,9 @@ class ReadPointTable(Table, frozen=True, kw_only=True):
     antennas: tuple[Antenna, ...] = ()
     #: Seconds that a vehicle usually needs from here to the booth.
     to_booth_s: Annotated[int, Meta(ge=0, le=86_400)] | None = None
+    #: Antennas that a vehicle passes first, and those that it passes last: they tell the way of a tag.
+    entry: tuple[Antenna, ...] = ()
+    exit: tuple[Antenna, ...] = ()
 
 
 class TopicTable(Table, frozen=True, kw_only=True):

@@ -9,6 +9,10 @@ it ends as a `Gone`, so that every read is in exactly one sighting. Pure: time i
 Two times are kept apart. Where a read belongs is decided by event time: one that lies further from the
 stay than its time-out, before or after, ends it and begins another. When a stay is over without a further
 read is decided by the gateway's time since it last heard the tag.
+
+A tag has one stay among read points that are each other's `rivals` (neighbour lanes, the same position): what
+the others hear counts in it, until one of them takes the tag over (`gateway.best_lane`). While the tag is only
+glimpsed its stay goes silently to the read point that hears it best; later the change is a `Gone` and a `Seen`.
 """
 
 import heapq
@@ -18,8 +22,10 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from gateway.best_lane import Voice, carried_over, listen, louder, takes_over, voice_at
 from gateway.clock import When
 from gateway.reads import Read
+from gateway.travel import Passage, follow
 from schemas.gate import ClockSource
 from schemas.message import Direction, Position
 
@@ -42,19 +48,28 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     observe_us: int
     glimpse_us: int
     lost_us: int
+    #: Read points of neighbour lanes that may hear the same tags.
+    rivals: tuple[str, ...] = ()
+    #: Antennas that a vehicle passes first and last; both or none.
+    entry: tuple[int, ...] = ()
+    exit: tuple[int, ...] = ()
 
 
 class Stay(msgspec.Struct, kw_only=True, array_like=True):
-    """One tag's stay at one read point so far. Holds the EPC: it never leaves the gateway."""
+    """One tag's stay at one read point so far. Holds the EPC: it never leaves the gateway.
+
+    Outbox files hold it as an array: a new field goes to the end and has a default.
+    """
 
     point: Point
     epc: bytes
     tid: bytes | None
-    #: Event time of the earliest and of the latest read.
+    #: Event time of the earliest and of the latest read, those of neighbour lanes too.
     first_us: int
     last_us: int
     #: Gateway time of the last read that came.
     heard_us: int
+    #: Those of neighbour lanes too.
     reads: int
     peak_rssi_dbm: float | None
     antennas: tuple[int, ...]
@@ -64,6 +79,11 @@ class Stay(msgspec.Struct, kw_only=True, array_like=True):
     observed: bool = False
     #: Event id of the `sighting_seen`; whoever writes it notes it here.
     seen_event_id: str | None = None
+    #: The lane that held the tag before this one took it over.
+    moved_from: str | None = None
+    #: How this read point and its rivals hear the tag; empty without rivals.
+    voices: list[Voice] = []
+    passage: Passage | None = None
 
 
 StayKey = tuple[str, bytes, bool]
@@ -129,7 +149,7 @@ class Tracker:
             stay.heard_us = now_us
             self._add(key_of(stay), stay)
 
-    def hear(  # noqa: C901 - runs for every read, so it is flat
+    def hear(  # noqa: C901, PLR0912 - runs for every read, so it is flat
         self, point: Point, read: Read, when: When | None = None
     ) -> Sequence[Change]:
         """Take a read; return what it changes, mostly nothing. No `when`: it was heard as it came."""
@@ -140,6 +160,8 @@ class Tracker:
         key = (point.id, read.epc, replayed)
         stay = self._open.get(key)
         if stay is None:
+            if point.rivals and (held := self._held_by_rivals(point, read, replayed)):
+                return self._overhear(held, point, read, when)
             return self._begin(key, point, read, when)
         quiet_us = point.lost_us if stay.observed else point.glimpse_us
         if at_us > stay.last_us:
@@ -162,6 +184,8 @@ class Tracker:
         if when is not None:
             stay.clock_offset_us = when.offset_us
         self._touched[key] = stay
+        if point.rivals or point.entry:
+            _mark(stay, read, at_us)
         return () if stay.observed else self._observe(key, stay)
 
     def expire(self, now_us: int) -> list[Change]:
@@ -189,25 +213,73 @@ class Tracker:
         return touched
 
     def _begin(self, key: StayKey, point: Point, read: Read, when: When | None) -> Sequence[Change]:
-        when = when or When(read.at_us, "received", 0, False)
-        stay = Stay(
-            point=point,
-            epc=read.epc,
-            tid=read.tid,
-            first_us=when.at_us,
-            last_us=when.at_us,
-            heard_us=read.at_us,
-            reads=read.reads,
-            peak_rssi_dbm=read.rssi_dbm,
-            antennas=() if read.antenna is None else (read.antenna,),
-            clock_source=when.source,
-            clock_offset_us=when.offset_us,
-            replayed=when.replayed,
-        )
+        stay = _first_read(point, read, when)
         overflow = () if len(self) < self._max_open else (self._drop_oldest(),)
         self._add(key, stay)
         self._touched[key] = stay
         return (*overflow, *self._observe(key, stay))
+
+    # ---- neighbour lanes
+
+    def _held_by_rivals(self, point: Point, read: Read, replayed: bool) -> list[Stay]:
+        keys = ((rival, read.epc, replayed) for rival in point.rivals)
+        return [stay for key in keys if (stay := self._open.get(key)) is not None]
+
+    def _overhear(
+        self, held: Sequence[Stay], point: Point, read: Read, when: When | None
+    ) -> Sequence[Change]:
+        """A neighbour lane has the tag: count the read there, or take the tag over."""
+        stay, at_us = held[0], read.at_us if when is None else when.at_us
+        quiet_us = stay.point.lost_us if stay.observed else stay.point.glimpse_us
+        if not stay.first_us - quiet_us <= at_us <= stay.last_us + quiet_us:
+            return (self._close(key_of(stay), stay, "lost"), *self.hear(point, read, when))
+        own = voice_at(stay.voices, stay.point.id, stay.point.lane, stay.last_us)
+        here = voice_at(stay.voices, point.id, point.lane, at_us)
+        listen(here, read.rssi_dbm, read.reads, at_us, point.lost_us)
+        if stay.observed and takes_over(here, own, at_us, stay.point.lost_us):
+            return self._move(held, point, read, when)
+        if not stay.observed and len(held) == 1 and louder(here, own):
+            stay = self._rename(stay, point, read, here)
+        stay.first_us, stay.last_us = min(stay.first_us, at_us), max(stay.last_us, at_us)
+        stay.heard_us = read.at_us
+        stay.reads += read.reads
+        if stay.tid is None:
+            stay.tid = read.tid
+        key = key_of(stay)
+        self._touched[key] = stay
+        return () if stay.observed else self._observe(key, stay)
+
+    def _move(
+        self, held: Sequence[Stay], point: Point, read: Read, when: When | None
+    ) -> Sequence[Change]:
+        """The tag is here now. Every rival lets go of it, so that no two of them hold it."""
+        before = held[0]
+        stay = _first_read(point, read, when)
+        stay.tid = stay.tid or before.tid
+        stay.observed = True
+        stay.moved_from = before.point.lane
+        stay.voices = carried_over(before.voices)
+        voice_at(stay.voices, point.id, point.lane, stay.last_us).reads = read.reads
+        gone = [self._close(key_of(one), one, "moved") for one in held]
+        key = key_of(stay)
+        self._add(key, stay)
+        self._touched[key] = stay
+        return (*gone, Seen(stay))
+
+    def _rename(self, stay: Stay, point: Point, read: Read, here: Voice) -> Stay:
+        """The same stay, of which nobody knows yet, at the read point that hears the tag better."""
+        self._close(key_of(stay), stay, "moved")
+        stay = msgspec.structs.replace(
+            stay,
+            point=point,
+            peak_rssi_dbm=max(here.levels),
+            antennas=() if read.antenna is None else (read.antenna,),
+            passage=None,
+        )
+        self._add(key_of(stay), stay)
+        return stay
+
+    # ---- opening and closing
 
     def _observe(self, key: StayKey, stay: Stay) -> Sequence[Change]:
         point = stay.point
@@ -239,6 +311,40 @@ class Tracker:
 def key_of(stay: Stay) -> StayKey:
     """Under which key a stay is open."""
     return (stay.point.id, stay.epc, stay.replayed)
+
+
+def _first_read(point: Point, read: Read, when: When | None) -> Stay:
+    when = when or When(read.at_us, "received", 0, False)
+    stay = Stay(
+        point=point,
+        epc=read.epc,
+        tid=read.tid,
+        first_us=when.at_us,
+        last_us=when.at_us,
+        heard_us=read.at_us,
+        reads=read.reads,
+        peak_rssi_dbm=read.rssi_dbm,
+        antennas=() if read.antenna is None else (read.antenna,),
+        clock_source=when.source,
+        clock_offset_us=when.offset_us,
+        replayed=when.replayed,
+    )
+    if point.rivals or point.entry:
+        _mark(stay, read, when.at_us)
+    return stay
+
+
+def _mark(stay: Stay, read: Read, at_us: int) -> None:
+    """Note a read of the stay's own read point for the best lane and for the way of the tag."""
+    point = stay.point
+    if point.rivals:
+        own = voice_at(stay.voices, point.id, point.lane, at_us)
+        listen(own, read.rssi_dbm, read.reads, at_us, point.lost_us)
+    if point.entry and read.rssi_dbm is not None:
+        entry = read.antenna in point.entry
+        if entry or read.antenna in point.exit:
+            stay.passage = stay.passage or Passage()
+            follow(stay.passage, read.rssi_dbm, at_us, entry=entry)
 
 
 def _due_us(stay: Stay) -> int:

@@ -82,6 +82,8 @@ class Sighting(Message, frozen=True, kw_only=True):
     antennas: tuple[int, ...] = ()
     #: Other lanes whose antennas heard the tag meanwhile.
     other_lanes: tuple[Id, ...] = ()
+    #: Another lane heard the tag, and the readers' signals cannot be compared (no dBm): it may be there.
+    ambiguous: bool = False
     travel: Travel = "unknown"
     clock_source: ClockSource
     #: Milliseconds that were added to the reader's clock.
@@ -96,6 +98,8 @@ class SightingSeen(Sighting, frozen=True, kw_only=True, tag="sighting_seen"):
     """The tag was heard often or long enough to count as present."""
 
     v: Literal[1] = 1
+    #: The neighbour lane that had the tag until now; its `sighting_gone` says `moved`.
+    moved_from: Id | None = None
 
 
 class SightingGone(Sighting, frozen=True, kw_only=True, tag="sighting_gone"):

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import hypothesis
 import pytest
 
 from tests.gateway.broker import Broker as Mosquitto
@@ -20,6 +21,11 @@ from tests.gateway.broker import find_mosquitto
 from tests.gateway.rig import PtyReader
 from tests.kafka_broker import Broker, lacking
 from tests.needs import missing
+
+# The same examples in every run, so that a result can be had again; `--hypothesis-profile=search` looks for new ones.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", max_examples=2_000, deadline=None)
+hypothesis.settings.load_profile("same")
 
 _broker: Final = pytest.StashKey[Broker]()
 _folder: Final = pytest.StashKey[Path]()

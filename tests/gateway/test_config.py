@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from gateway.config import ConfigError, read_config
+from gateway.link import Rfc2217Url, TcpUrl, parse_link
 from gateway.tables import (
     GatewayTable,
     LaneTable,
@@ -20,6 +21,7 @@ from gateway.tables import (
 from tests.gateway.rig import ROOT
 
 EXAMPLE = (ROOT / "docs/gateway.toml").read_text(encoding="utf-8")
+SERIAL = "serial:///dev/serial/by-id/usb-FTDI_FT232R_A10KZP45-if00-port0?baud=115200"
 
 
 def findings(text: str) -> dict[str, str]:
@@ -40,8 +42,10 @@ def test_the_example_in_the_documentation_is_a_good_configuration() -> None:
     config = read_config(EXAMPLE)
     assert config.gateway.id == "gw-lar-1"
     assert [lane.id for lane in config.lanes] == ["L01", "L02"]
-    assert config.lanes[0] == msgspec.structs.replace(config.lanes[1], id="L01")
-    assert [point.antennas for point in config.read_points] == [(1,), (2,), ()]
+    assert config.lanes[0] == msgspec.structs.replace(
+        config.lanes[1], id="L01", neighbours=("L02",)
+    )
+    assert [point.antennas for point in config.read_points] == [(1, 3), (2,), ()]
     assert config.mqtt[0].topics[1].kind == "management"
 
 
@@ -96,6 +100,15 @@ def test_the_example_shows_every_key_of_a_topic() -> None:
         ("?baud=115200", "?baud=fast", "reader[0].link", "baud cannot be 'fast'"),
         ("serial:///dev", "seriell:///dev", "reader[0].link", "no link is called 'seriell'"),
         ("serial:///dev", "serial://dev", "reader[0].link", "comes a path"),
+        (SERIAL, "tcp://reader", "reader[0].link", "expected tcp://HOST:PORT"),
+        (SERIAL, "tcp://:4001", "reader[0].link", "expected tcp://HOST:PORT"),
+        (SERIAL, "tcp://reader:99999", "reader[0].link", "out of range"),
+        (SERIAL, "tcp://reader:4001/path", "reader[0].link", "expected tcp://HOST:PORT"),
+        (SERIAL, "tcp://reader:4001?baud=9600", "reader[0].link", "'baud' is no setting of tcp"),
+        (SERIAL, "tcp://a:b@reader:4001", "reader[0].link", "would be logged"),
+        (SERIAL, "rfc2217://reader", "reader[0].link", "expected rfc2217://HOST:PORT"),
+        (SERIAL, "rfc2217://reader:1?baud=1", "reader[0].link", "baud cannot be '1'"),
+        ('link = "mqtt:yard"', 'link = "tcp://reader:1"', "reader[1].protocol", "serial line"),
         ('link = "mqtt:yard"', 'link = "mqtt:yrad"', "reader[1].link", "did you mean 'yard'?"),
         ('reader = "booth-1"', 'reader = "booth-2"', "read_point[2].reader", "mean 'booth-1'?"),
         ('lane = "L02"', 'lane = "L03"', "read_point[1].lane", "did you mean"),
@@ -110,6 +123,12 @@ def test_the_example_shows_every_key_of_a_topic() -> None:
         ('"queue/management"', '"queue/data"', "mqtt[0].topics[1].filter", "twice"),
         ("qos = 1 }", "qos = 0 }", "mqtt[0].topics[0].qos", "forgets it"),
         ('[[lane]]\nid = "L02"', '[lane]\nid = "L02"', "file", "not TOML"),
+        ('neighbours = ["L02"]', 'neighbours = ["L20"]', "lane[0].neighbours", "mean 'L02'?"),
+        ('neighbours = ["L02"]', 'neighbours = ["L01"]', "lane[0].neighbours", "lane itself"),
+        ("exit = [3]", "", "read_point[0].exit", "leave entry out"),
+        ("entry = [1]", "", "read_point[0].entry", "leave exit out"),
+        ("exit = [3]", "exit = [4]", "read_point[0].exit", "add it to antennas"),
+        ("exit = [3]", "exit = [1]", "read_point[0].exit", "entry antenna too"),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_the_way_to_mend_it(
@@ -117,6 +136,15 @@ def test_a_mistake_is_named_with_its_place_and_the_way_to_mend_it(
 ) -> None:
     found = findings(changed(old, new))
     assert text in found[path]
+
+
+def test_a_lane_has_at_most_eight_neighbours_counted_from_both_sides() -> None:
+    lanes = "".join(
+        f'[[lane]]\nid = "M{n}"\ndirection = "MX>US"\nneighbours = ["L01"]\n' for n in range(8)
+    )
+    wrong = findings(changed("# ---- readers\n", f"{lanes}# ---- readers\n"))
+    assert wrong.keys() == {"lane[0].neighbours"}
+    assert "9 neighbours" in wrong["lane[0].neighbours"]
 
 
 def test_qos_2_is_refused_with_the_reason() -> None:
@@ -143,6 +171,19 @@ def test_two_readers_cannot_share_a_serial_port() -> None:
     found = findings(EXAMPLE + reader.format(port) + 'protocol = "r200"\n')
     assert "is the port of 'booth-1' too" in found["reader[2].link"]
     assert "no read point" in found["reader[2].id"]
+
+
+def test_two_readers_cannot_share_a_port_of_a_terminal_server() -> None:
+    text = EXAMPLE.replace(SERIAL, "tcp://server:4001")
+    for link in ("tcp://SERVER:4001", "rfc2217://server:4001?baud=9600"):
+        reader = f'[[reader]]\nid = "other"\nlink = "{link}"\nprotocol = "r200"\n'
+        assert "is the port of 'booth-1' too" in findings(text + reader)["reader[2].link"]
+
+
+def test_links_over_the_network_are_read() -> None:
+    assert parse_link("tcp://[2001:db8::1]:4001") == TcpUrl("2001:db8::1", 4001)
+    assert parse_link("rfc2217://server:5001") == Rfc2217Url("server", 5001, 115_200)
+    assert parse_link("rfc2217://server:5001?baud=9600") == Rfc2217Url("server", 5001, 9_600)
 
 
 def test_two_connections_to_a_broker_need_two_client_ids() -> None:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.decode import app
-from gateway.protocols import r200
+from gateway.protocols import PROTOCOLS, r200
 
 CAPTURES = Path(__file__).parents[1] / "captures"
 RM1 = "BB02220011C9340030751FEB705C5904E3D50D703A76EF7E"
@@ -113,7 +113,7 @@ def test_an_absurdly_long_line_is_one_reject_and_the_next_line_is_read(tmp_path:
     ("args", "text"),
     [
         (["--protocol", "r2000", "-"], "no protocol is called 'r2000': did you mean r200?"),
-        (["--protocol", "llrp", "-"], "there is r200, zebra_iotc"),
+        (["--protocol", "llrp", "-"], f"there is {', '.join(sorted(PROTOCOLS))}"),
         (["--protocol", "r200", "no/such/file"], "no/such/file: No such file or directory"),
         (["--protocol", "r200", str(CAPTURES)], "Is a directory"),
         (["--protocol", "r200", "--set", "envelop=AADD", "-"], "did you mean 'envelope'?"),

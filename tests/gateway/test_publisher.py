@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from gateway.batch import Batch, EventRow, Totals
+from gateway.best_lane import Voice
 from gateway.outbox import Outbox
 from gateway.publisher import USUAL_BYTES, Publisher, traceparent
 from gateway.sightings import Sightings
+from gateway.tables import MAX_NEIGHBOURS
 from gateway.tracker import MAX_ANTENNAS, Stay
 from schemas.gate import Heartbeat, ReaderHealth, Skipped
 from schemas.topics import MAX_VALUE_BYTES, partition_of
@@ -191,6 +193,10 @@ def test_no_sighting_is_so_large_that_it_could_be_skipped() -> None:
         clock_offset_us=2**62,
         replayed=True,
         seen_event_id=f"{name}.{name}.{2**62}",
+        voices=[
+            Voice(point=name, lane=f"{n}{name[1:]}", last_us=0, reads=1)
+            for n in range(MAX_NEIGHBOURS)
+        ],
     )
     largest = Sightings(name, KEY).gone(f"{name}.{name}.{2**62}", stay, 2**62, "overflow")
     assert len(encode(largest)) < USUAL_BYTES / 2

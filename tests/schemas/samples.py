@@ -54,6 +54,7 @@ _SIGHTING: Final = {
     "peak_rssi_dbm": -37.5,
     "antennas": (1, 2),
     "other_lanes": ("L02",),
+    "ambiguous": False,
     "travel": "forward",
     "clock_source": "estimated",
     "clock_offset_ms": -12,
@@ -74,7 +75,7 @@ _SHIPMENT: Final = Shipment(
 )
 
 SAMPLES: Final[tuple[Message, ...]] = (
-    SightingSeen(event_id="gw1.e1.1", **_SIGHTING),  # type: ignore[arg-type]
+    SightingSeen(event_id="gw1.e1.1", moved_from="L03", **_SIGHTING),  # type: ignore[arg-type]
     SightingGone(
         event_id="gw1.e1.2",
         observed=True,

@@ -138,7 +138,7 @@ class Desk:
         plain = {
             name: getattr(seen, name)
             for name in seen.__struct_fields__
-            if name not in ("event_id", "last_us", "at_us", "reads", "v")
+            if name not in ("event_id", "last_us", "at_us", "reads", "v", "moved_from")
         }
         return SightingGone(
             **plain,

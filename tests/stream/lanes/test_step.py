@@ -9,6 +9,7 @@ from schemas.ids import crossing_id, record_id
 from schemas.message import Message
 from schemas.wire import encode
 from tests.stream.border import PAIR, ROWS, Border, Desk, at, card, tick, trip
+from tests.stream.lanes.test_moved import moved
 
 Story = Callable[[], list[Message]]
 
@@ -86,6 +87,7 @@ STORIES: tuple[Story, ...] = (
     given_up,
     both_given_up,
     closed_later,
+    moved,
 )
 
 
