@@ -89,7 +89,11 @@ def heard(world: World, stays: Iterable[Stay] | None = None) -> list[Message]:
 
 
 def _gone(stay: SightingSeen, seen: str) -> SightingGone:
-    same = {name: getattr(stay, name) for name in stay.__struct_fields__ if name != "v"}
+    same = {
+        name: getattr(stay, name)
+        for name in SightingGone.__struct_fields__
+        if name != "v" and hasattr(stay, name)
+    }
     return SightingGone(observed=True, seen_event_id=seen, reason="lost", **same)
 
 
