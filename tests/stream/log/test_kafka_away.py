@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from stream.log import kafka_batches, kafka_client, kafka_ownership, kafka_reader, kafka_topics
-from stream.log.contract import CommitFailed, LogUnavailable, Outgoing, Reader
+from stream.log.contract import CommitFailed, EventLog, LogUnavailable, Outgoing, Reader
 from stream.log.open import open_log
 from tests.kafka_broker import Broker
 from tests.stream.log.conftest import TOPICS
@@ -37,6 +37,15 @@ async def poll_on(reader: Reader) -> None:
             await reader.poll(10, 0.2)
 
 
+async def shown(log: EventLog, position: int) -> None:
+    """Wait until the broker shows a position: it finishes a transaction after the commit has returned."""
+    async with asyncio.timeout(20):
+        while True:
+            if await log.committed("app", IN) == position:
+                return
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.timeout(150)
 async def test_a_broker_that_dies_is_named_by_everything_and_nothing_is_left_running(
     broker: Broker,
@@ -47,6 +56,7 @@ async def test_a_broker_that_dies_is_named_by_everything_and_nothing_is_left_run
     await log.create(TOPICS)
     owner = await log.take_over("app", IN)
     await owner.commit([Outgoing("records", b"k", b"1", (), 0)], 1)
+    await shown(log, 1)
     appender = await log.appender()
     await appender.append([Outgoing("records", b"k", b"2", (), 0)])
     reader = await log.reader({OUT: 0})
