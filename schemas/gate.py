@@ -142,6 +142,8 @@ class Heartbeat(Message, frozen=True, kw_only=True, tag="heartbeat"):
     reads_duplicate: int
     reads_rejected: int
     glimpses: int
+    #: True when the gateway knows its own clock to be synchronised; None when it cannot tell.
+    clock_synchronised: bool | None = None
     readers: tuple[ReaderHealth, ...] = ()
 
 
@@ -177,6 +179,22 @@ class Skipped(Message, frozen=True, kw_only=True, tag="skipped"):
     cause: NoteText
 
 
+class EpochStarted(Message, frozen=True, kw_only=True, tag="epoch_started"):
+    """A gateway had to begin a new outbox: what it knew of the old one, so that the loss is known too.
+
+    It is event 1 of the new epoch. Events of `previous_epoch` after `last_seq_known` may never come.
+    """
+
+    v: Literal[1] = 1
+    event_id: Id
+    pair: Id
+    at_us: Micros
+    previous_epoch: Id
+    #: The greatest number that the old outbox surely gave out; None when it could not be read.
+    last_seq_known: int | None
+    cause: NoteText
+
+
 class Tick(Message, frozen=True, kw_only=True, tag="tick"):
     """The time, written into a partition by the worker that owns it, so that time-outs replay."""
 
@@ -207,4 +225,50 @@ class Decision(Message, frozen=True, kw_only=True, tag="decision"):
     lane: Id | None = None
 
 
-GateEvent = SightingSeen | SightingGone | Heartbeat | ReaderStatus | Skipped | Tick | Decision
+class ManualRead(Message, frozen=True, kw_only=True, tag="manual_read"):
+    """What an officer keyed because no reader heard it. Addressed as a `Decision` is."""
+
+    v: Literal[1] = 1
+    event_id: Id
+    pair: Id
+    at_us: Micros
+    country: Country
+    authority: Id
+    officer: Id
+    #: `person:`, `truck:` or `trailer:` id, or a trip number: the desk looks cards and plates up.
+    subject: Id
+    crossing_id: Id | None = None
+    lane: Id | None = None
+
+
+class Correction(Message, frozen=True, kw_only=True, tag="correction"):
+    """A person sets right what was recorded about a crossing, or takes it back; never a rewriting."""
+
+    v: Literal[1] = 1
+    event_id: Id
+    pair: Id
+    at_us: Micros
+    country: Country
+    authority: Id
+    officer: Id
+    crossing_id: Id
+    #: `retract`: the person did not enter. `person`: it was `to_person`. `moment`: it was at `to_at_us`.
+    what: Literal["retract", "person", "moment"]
+    person: Id
+    to_person: Id | None = None
+    to_at_us: Micros | None = None
+    reason: NoteText
+
+
+GateEvent = (
+    SightingSeen
+    | SightingGone
+    | Heartbeat
+    | ReaderStatus
+    | Skipped
+    | EpochStarted
+    | Tick
+    | Decision
+    | ManualRead
+    | Correction
+)

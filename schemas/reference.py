@@ -19,6 +19,7 @@ from schemas.message import (
     SealedS92,
     Seconds,
 )
+from schemas.policy import GatewayKey
 
 CredentialKind = Literal["driver_card", "truck_tag", "trailer_tag", "seal_tag"]
 CredentialState = Literal["active", "lost", "stolen", "revoked", "expired", "suspended"]
@@ -198,4 +199,4 @@ class Site(Message, frozen=True, kw_only=True, tag="site"):
     read_points: tuple[SiteReadPoint, ...]
 
 
-ReferenceRow = Credential | Party | Person | Truck | Trailer | Trip | Site
+ReferenceRow = Credential | Party | Person | Truck | Trailer | Trip | Site | GatewayKey

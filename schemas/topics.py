@@ -11,8 +11,11 @@ from schemas.alert import Alert, Rejected
 from schemas.arrival import ArrivalNotice
 from schemas.border import BorderRecord, CrossingEnded, Unmatched
 from schemas.gate import (
+    Correction,
     Decision,
+    EpochStarted,
     Heartbeat,
+    ManualRead,
     ReaderStatus,
     SightingGone,
     SightingSeen,
@@ -20,6 +23,7 @@ from schemas.gate import (
     Tick,
 )
 from schemas.message import Message
+from schemas.policy import GatewayKey
 from schemas.reference import Credential, Party, Person, Site, Trailer, Trip, Truck
 
 PARTITIONS: Final = 6
@@ -48,12 +52,24 @@ _ALL = (
     Topic(
         "gate-events",
         "pair",
-        (SightingSeen, SightingGone, Heartbeat, ReaderStatus, Skipped, Tick, Decision),
+        (
+            SightingSeen,
+            SightingGone,
+            Heartbeat,
+            ReaderStatus,
+            Skipped,
+            EpochStarted,
+            Tick,
+            Decision,
+            ManualRead,
+            Correction,
+        ),
     ),
     Topic("credentials", "token", (Credential,), compacted=True),
     Topic("parties", "id", (Party, Person, Truck, Trailer), compacted=True),
     Topic("trips", "trip number", (Trip,), compacted=True),
     Topic("sites", "pair", (Site,), compacted=True),
+    Topic("policies", "policy id", (GatewayKey,), compacted=True),
     Topic("arrivals", "crossing", (ArrivalNotice,), retention_ms=30 * DAY_MS),
     Topic("crossings", "person", (CrossingEnded,), retention_ms=30 * DAY_MS),
     Topic("border-records", "person", (BorderRecord,), retention_ms=None),
@@ -111,7 +127,11 @@ _KEY_FIELD: Final[dict[type[Message], str]] = {
     Heartbeat: "pair",
     ReaderStatus: "pair",
     Skipped: "pair",
+    EpochStarted: "pair",
     Decision: "pair",
+    ManualRead: "pair",
+    Correction: "pair",
+    GatewayKey: "policy_id",
     Credential: "token",
     Party: "id",
     Person: "id",

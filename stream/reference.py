@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from schemas.message import Message
+from schemas.policy import Policy
 from schemas.ports import Port
 from schemas.reference import Credential, Party, Person, Site, Trailer, Trip, Truck
 
@@ -21,12 +22,14 @@ class Reference:
         self._parties: dict[str, Party | Person | Truck | Trailer] = {}
         self._trips: dict[str, Trip] = {}
         self._sites: dict[str, Site] = {}
+        self._policies: dict[str, Policy] = {}
         self._trips_of: defaultdict[str, set[str]] = defaultdict(set)
         self._cards_of: defaultdict[str, set[str]] = defaultdict(set)
 
     def __len__(self) -> int:
         """How many rows there are."""
-        return len(self._credentials) + len(self._parties) + len(self._trips) + len(self._sites)
+        tables = (self._credentials, self._parties, self._trips, self._sites, self._policies)
+        return sum(len(table) for table in tables)
 
     def fold(self, topic: str, key: str, message: Message | None) -> None:
         """Take a row; None deletes the key of the topic."""
@@ -44,6 +47,8 @@ class Reference:
                 self._parties[key] = message
             case Site():
                 self._sites[key] = message
+            case Policy():
+                self._policies[key] = message
             case None:
                 self._forget(topic, key)
             case _:
@@ -85,6 +90,10 @@ class Reference:
         """The lay-out of a port pair."""
         return self._sites.get(pair)
 
+    def policy(self, policy_id: str) -> Policy | None:
+        """A policy by id; the caller looks at its kind and its effective times."""
+        return self._policies.get(policy_id)
+
     def trips_declaring(self, things: Iterable[str]) -> list[Trip]:
         """Every trip that declares any of the persons, trucks or trailers, by trip number."""
         numbers = {number for thing in things for number in self._trips_of.get(thing, ())}
@@ -97,6 +106,8 @@ class Reference:
             self._forget_trip(key)
         elif topic == "sites":
             self._sites.pop(key, None)
+        elif topic == "policies":
+            self._policies.pop(key, None)
         else:
             self._parties.pop(key, None)
 

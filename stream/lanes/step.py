@@ -10,8 +10,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from schemas.gate import (
+    Correction,
     Decision,
+    EpochStarted,
     Heartbeat,
+    ManualRead,
     ReaderStatus,
     Sighting,
     SightingGone,
@@ -45,7 +48,8 @@ from stream.state import Change, KeyedState
 #: Closed crossings can be revised for this long.
 HORIZON_US: Final = 7 * 24 * 60 * MINUTE
 
-Counted = SightingSeen | SightingGone | Heartbeat | ReaderStatus | Skipped | Decision
+FromGateway = SightingSeen | SightingGone | Heartbeat | ReaderStatus | Skipped | EpochStarted
+Counted = FromGateway | Decision | ManualRead | Correction
 
 
 class Lanes:
@@ -98,24 +102,31 @@ class _Draft:
         match message:
             case Tick(at_us=at_us):
                 self._tick(at_us)
-            case SightingSeen() | SightingGone() | Heartbeat() | ReaderStatus() | Skipped():
+            case (
+                SightingSeen()
+                | SightingGone()
+                | Heartbeat()
+                | ReaderStatus()
+                | Skipped()
+                | EpochStarted()
+            ):
                 if self._new(message):
                     self._from_gateway(message)
+            case ManualRead() | Correction():
+                self._new(message)
             case Decision():
                 if self._new(message):
                     self._decide(message)
             case _:
                 raise TypeError(f"no gate event: {type(message).__name__}")
 
-    def _from_gateway(
-        self, event: SightingSeen | SightingGone | Heartbeat | ReaderStatus | Skipped
-    ) -> None:
+    def _from_gateway(self, event: FromGateway) -> None:
         match event:
             case SightingSeen():
                 self._seen(event, gone=False)
             case SightingGone(observed=True):
                 self._gone(event)
-            case SightingGone() | Heartbeat() | ReaderStatus() | Skipped():
+            case SightingGone() | Heartbeat() | ReaderStatus() | Skipped() | EpochStarted():
                 pass  # a glimpse opens nothing; the rest is for the people who look after readers
 
     # ---- repeats and losses

@@ -6,8 +6,11 @@ from schemas.alert import Alert, Rejected
 from schemas.arrival import ArrivalNotice, Eligibility, Link
 from schemas.border import BorderEntry, BorderExit, BorderRecord, CrossingEnded, Side, Unmatched
 from schemas.gate import (
+    Correction,
     Decision,
+    EpochStarted,
     Heartbeat,
+    ManualRead,
     ReaderHealth,
     ReaderStatus,
     SightingGone,
@@ -16,6 +19,7 @@ from schemas.gate import (
     Tick,
 )
 from schemas.message import Message
+from schemas.policy import GatewayKey
 from schemas.reference import (
     Commodity,
     Credential,
@@ -95,6 +99,7 @@ SAMPLES: Final[tuple[Message, ...]] = (
         reads_duplicate=6,
         reads_rejected=4,
         glimpses=1,
+        clock_synchronised=True,
         readers=(
             ReaderHealth(
                 reader="r200-1", up=True, last_heard_us=_T, reads=100, rejects={"checksum": 2}
@@ -117,7 +122,50 @@ SAMPLES: Final[tuple[Message, ...]] = (
     Skipped(
         event_id="gw1.e1.9", pair="lar-wtb", at_us=_T, from_seq=5, to_seq=8, cause="damaged row"
     ),
+    EpochStarted(
+        event_id="gw1.e2.1",
+        pair="lar-wtb",
+        at_us=_T,
+        previous_epoch="e1",
+        last_seq_known=17,
+        cause="the outbox file was damaged",
+    ),
     Tick(partition=3, at_us=_T),
+    ManualRead(
+        event_id="booth-1.e1.2",
+        pair="lar-wtb",
+        at_us=_T,
+        country="US",
+        authority="CBP",
+        officer="officer-7",
+        subject="person:0001",
+        crossing_id="8f0d0bd6-6a0e-5f0c-9f5c-2f9d4d1f3b11",
+        lane="L01",
+    ),
+    Correction(
+        event_id="booth-1.e1.3",
+        pair="lar-wtb",
+        at_us=_T,
+        country="US",
+        authority="CBP",
+        officer="officer-7",
+        crossing_id="8f0d0bd6-6a0e-5f0c-9f5c-2f9d4d1f3b11",
+        what="person",
+        person="person:0001",
+        to_person="person:0002",
+        to_at_us=_T - 1,
+        reason="the co-driver's card was keyed",
+    ),
+    GatewayKey(
+        policy_id="gateway_key:gw1:630dcd2966c43366",
+        effective_from_us=_T,
+        effective_to_us=_T + 1,
+        accepted_at_us=_T,
+        source="made by gatebook gateway keygen",
+        gateway="gw1",
+        key_id="630dcd2966c43366",
+        public_key=bytes(range(32)),
+    ),
     Decision(
         event_id="booth-1.e1.1",
         pair="lar-wtb",

@@ -31,7 +31,7 @@ async def log(tmp_path: Path) -> AsyncIterator[EventLog]:
 
 
 def test_the_reference_topics_are_those_of_the_reference_rows() -> None:
-    assert REFERENCE_TOPICS == ("credentials", "parties", "trips", "sites")
+    assert REFERENCE_TOPICS == ("credentials", "parties", "trips", "sites", "policies")
 
 
 async def test_rows_are_appended_in_order_with_their_own_key_and_time(log: EventLog) -> None:
