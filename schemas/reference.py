@@ -13,6 +13,7 @@ from schemas.message import (
     Id,
     Message,
     Micros,
+    NoteText,
     Part,
     Position,
     SealedRest,
@@ -138,6 +139,46 @@ class Shipment(Part, frozen=True, kw_only=True):
     release_status: Literal["on_file", "released", "held", "unknown"] = "unknown"
 
 
+TripStatus = Literal["on_file", "cancelled", "used", "expired"]
+
+
+class TripVersion(Part, frozen=True, kw_only=True):
+    """What a trip said from `accepted_at_us` on, until the next version."""
+
+    version: int
+    accepted_at_us: Micros
+    filed_at_us: Micros
+    status: TripStatus
+    port_code: Id
+    direction: Direction
+    eta_us: Micros
+    drivers: tuple[Id, ...] = ()
+    passengers: tuple[Id, ...] = ()
+    truck: Id | None = None
+    trailers: tuple[TripTrailer, ...] = ()
+    #: None: those of the version after it.
+    shipments: tuple[Shipment, ...] | None = None
+
+
+class TripUsed(Part, frozen=True, kw_only=True):
+    """A crossing that used a trip, or that another port took over from (`diverted`)."""
+
+    crossing_id: Id
+    pair: Id
+    how: Literal["used", "diverted"]
+    at_us: Micros
+
+
+class Finding(Part, frozen=True, kw_only=True):
+    """What is wrong with an identifier or a date of a filing that was accepted nevertheless."""
+
+    #: One word that programs may look for, such as `vin_check_digit`.
+    code: Id
+    #: Where it stands, such as `truck.vin`.
+    path: Id
+    detail: NoteText
+
+
 class Trip(Message, frozen=True, kw_only=True, tag="trip"):
     """An e-manifest as accepted: what was declared to come, when and where."""
 
@@ -145,18 +186,31 @@ class Trip(Message, frozen=True, kw_only=True, tag="trip"):
     trip_number: Id
     version: int = 1
     carrier: Id
+    #: SCAC (US) or carrier code of the CBSA.
+    carrier_code: Id | None = None
     #: The port of arrival, in the code of the country that the trip enters.
     port_code: Id
     direction: Direction
     eta_us: Micros
     filed_at_us: Micros
     accepted_at_us: Micros
-    status: Literal["on_file", "cancelled", "used", "expired"] = "on_file"
+    status: TripStatus = "on_file"
     drivers: tuple[Id, ...] = ()
     passengers: tuple[Id, ...] = ()
     truck: Id | None = None
     trailers: tuple[TripTrailer, ...] = ()
     shipments: tuple[Shipment, ...] = ()
+    #: Roles declared that no row of `parties` or `credentials` tells who or what it is, one each.
+    unresolved: tuple[Literal["driver", "passenger", "truck", "trailer"], ...] = ()
+    #: Earlier versions, oldest first; the oldest ones go when there are many.
+    history: tuple[TripVersion, ...] = ()
+    #: Whether earlier versions are gone from `history`.
+    history_cut: bool = False
+    #: The crossing that used it: the earliest, where several say so.
+    used_by: Id | None = None
+    #: Every crossing that used it or was diverted with it, in order of time.
+    uses: tuple[TripUsed, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 class SiteOffice(Part, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from schemas.gate import (
 from schemas.message import Message
 from schemas.policy import GatewayKey
 from schemas.reference import Credential, Party, Person, Site, Trailer, Trip, Truck
+from schemas.trips import TripFiling, TripUse
 
 PARTITIONS: Final = 6
 DAY_MS: Final = 86_400_000
@@ -48,7 +49,9 @@ class Topic(NamedTuple):
     partitions: int = PARTITIONS
 
 
+# Ticks stand in several topics; `gate-events` comes after the others, so that "the topic of a message" is it.
 _ALL = (
+    Topic("trip-filings", "trip number", (TripFiling, TripUse, Tick), retention_ms=None),
     Topic(
         "gate-events",
         "pair",
@@ -76,6 +79,7 @@ _ALL = (
     Topic("alerts", "subject", (Alert,), retention_ms=30 * DAY_MS),
     Topic("unmatched", "unmatched id", (Unmatched,), compacted=True),
     Topic("rejected", "source topic", (Rejected,), retention_ms=30 * DAY_MS),
+    Topic("trips-changelog", "state key", (), compacted=True),
     Topic("lanes-changelog", "state key", (), compacted=True),
     Topic("ledger-changelog", "state key", (), compacted=True),
 )
@@ -138,6 +142,8 @@ _KEY_FIELD: Final[dict[type[Message], str]] = {
     Truck: "id",
     Trailer: "id",
     Trip: "trip_number",
+    TripFiling: "trip_number",
+    TripUse: "trip_number",
     Site: "pair",
     ArrivalNotice: "crossing_id",
     BorderRecord: "person",

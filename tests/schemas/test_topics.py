@@ -55,6 +55,7 @@ def test_names_are_legal_in_kafka_and_stand_for_themselves() -> None:
 
 def test_a_changelog_has_the_partitions_of_its_stages_input() -> None:
     assert TOPICS["lanes-changelog"].partitions == TOPICS["gate-events"].partitions
+    assert TOPICS["trips-changelog"].partitions == TOPICS["trip-filings"].partitions
     assert TOPICS["ledger-changelog"].partitions == TOPICS["crossings"].partitions
 
 
