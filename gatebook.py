@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("simulators.cli", "demo"),
     "gateway": ("gateway.cli", "app"),
+    "outbox": ("gateway.outbox_cli", "app"),
     "decode": ("gateway.decode", "app"),
     "stream": ("stream.cli", "stream"),
     "topics": ("stream.cli", "topics"),

@@ -100,37 +100,37 @@ class Pattern:
 
     def __init__(self, whole: re.Pattern[bytes], form: EpcForm, rssi: RssiForm) -> None:
         """`whole` has the group `epc`."""
-        at = whole.groupindex.get
+        at = {name: number - 1 for name, number in whole.groupindex.items()}
         self._fullmatch, self._form, self._rssi_form = whole.fullmatch, form, rssi
-        self._epc, self._tid, self._ant = whole.groupindex["epc"], at("tid"), at("ant")
-        self._rssi, self._reads = at("rssi"), at("reads")
+        self._epc, self._tid, self._ant = at["epc"], at.get("tid"), at.get("ant")
+        self._rssi, self._reads = at.get("rssi"), at.get("reads")
         #: Texts of signals that were seen before: most lines bring one of them.
-        self._levels: dict[bytes | None, tuple[float | None, int | None]] = {None: (None, None)}
+        self._levels: dict[bytes, tuple[float | None, int | None]] = {b"": (None, None)}
 
     def read(self, line: bytes, at_us: int) -> Read | Bad:
         """The tag, when the expression fits the whole line; `no_match` when it does not."""
         found = self._fullmatch(line)
         if found is None:
             return _NO_MATCH
-        epc = epc_of(found[self._epc] or b"", self._form)
+        texts = found.groups(b"")
+        epc = epc_of(texts[self._epc], self._form)
         if epc is None:
             return Bad("bad_epc")
-        tid, text = None, found[self._tid] if self._tid else None
+        tid, text = None, b"" if self._tid is None else texts[self._tid]
         if text:
             tid = epc_of(text, "hex")
             if tid is None:
                 return Bad("bad_field", "tid")
-        port, text = None, found[self._ant] if self._ant else None
+        port, text = None, b"" if self._ant is None else texts[self._ant]
         if text:
             if not (text.isdigit() and len(text) <= 3 and int(text) <= 255):
                 return Bad("bad_field", "ant")
             port = int(text)
-        text = found[self._reads] if self._reads else None
-        reads = int(text) if text else 1
-        text = found[self._rssi] if self._rssi else None
-        level = self._levels.get(text) or self._level(text or b"")
+        text = b"" if self._rssi is None else texts[self._rssi]
+        level = self._levels.get(text) or self._level(text)
         if level is None:
             return Bad("bad_field", "rssi")
+        text = b"" if self._reads is None else texts[self._reads]
         return Read(
             epc=epc,
             at_us=at_us,
@@ -138,13 +138,11 @@ class Pattern:
             antenna=port,
             rssi_dbm=level[0],
             rssi_raw=level[1],
-            reads=reads,
+            reads=int(text) if text else 1,
         )
 
     def _level(self, text: bytes) -> tuple[float | None, int | None] | None:
         """The signal as dBm, or as a number without unit; None: it is none."""
-        if not text:
-            return None, None
         number = float(text) if _NUMBER.fullmatch(text) else -1000.0
         if number < -200:
             return None

@@ -23,6 +23,29 @@ class EventRow(NamedTuple):
     value: bytes
 
 
+class WaitingRow(NamedTuple):
+    """An event as it leaves the outbox, with its place in the chain of its gateway (`schemas.chain`)."""
+
+    seq: int
+    at_us: int
+    value: bytes
+    #: Its link; None: the gateway had no signing key.
+    chain: bytes | None
+    #: The `signature` header, on the last event of a commit.
+    signature: bytes | None
+    #: The epoch that its number counts in.
+    epoch: str
+
+
+class Follows(NamedTuple):
+    """What an epoch follows whose outbox was damaged or lost."""
+
+    epoch: str
+    #: The greatest number that the old outbox surely gave out; None when it could not be read.
+    last_seq: int | None
+    cause: str
+
+
 class KeyRow(NamedTuple):
     """A message key of a reader, and the how-manieth of its keys it is."""
 
@@ -53,6 +76,8 @@ class Totals(msgspec.Struct, kw_only=True):
     overflows: int = 0
     #: Events that the log refused; `Skipped` went out in their place.
     refused: int = 0
+    #: Heartbeats that were not written because the outbox was nearly full.
+    beats_refused: int = 0
     #: Everything that was heard up to here is stored.
     covered_us: int | None = None
 
@@ -70,6 +95,12 @@ class ReaderTotals(msgspec.Struct, kw_only=True):
     #: Since when it cannot be heard; None while it is up or was never there.
     down_since_us: int | None = None
     cause: str = ""
+    #: By how much its clock is known to be slow; 0: it is not.
+    clock_lag_us: int = 0
+    #: Antennas that it says are not connected, of those that should be.
+    antenna_faults: tuple[int, ...] = ()
+    #: Reads that it says it lost, as far as it counts them.
+    reads_lost: int = 0
 
 
 class Batch(NamedTuple):
@@ -96,6 +127,8 @@ class Kept(NamedTuple):
     keys: Mapping[str, Sequence[KeyRow]]
     totals: Totals
     readers: Mapping[str, ReaderTotals]
+    #: Set while the epoch has no event yet and follows a damaged one: its first event must say so.
+    follows: Follows | None = None
 
 
 class Numbering:

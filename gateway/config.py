@@ -18,6 +18,7 @@ from gateway.tables import (
     Config,
     Finding,
     GatewayTable,
+    HealthTable,
     LaneTable,
     LogTable,
     MqttTable,
@@ -34,6 +35,7 @@ _ONE: Final[dict[str, type[Table]]] = {
     "outbox": OutboxTable,
     "log": LogTable,
 }
+_OPTIONAL: Final[dict[str, type[Table]]] = {"health": HealthTable}
 _MANY: Final[dict[str, tuple[str, type[Table]]]] = {
     "lane": ("lanes", LaneTable),
     "reader": ("readers", ReaderTable),
@@ -62,6 +64,9 @@ def read_config(text: str, protocols: Mapping[str, WireProtocol] = PROTOCOLS) ->
     parts: dict[str, object] = {}
     for name, kind in _ONE.items():
         parts[name] = _one(name, kind, tables.get(name), findings)
+    for name, kind in _OPTIONAL.items():
+        if name in tables:
+            parts[name] = _table(name, kind, tables[name], findings)
     for name, (field, kind) in _MANY.items():
         parts[field] = _many(name, kind, tables.get(name, []), findings)
     if findings:
@@ -73,7 +78,7 @@ def read_config(text: str, protocols: Mapping[str, WireProtocol] = PROTOCOLS) ->
 
 
 def _unknown_tables(tables: Mapping[str, object]) -> list[Finding]:
-    known = (*_ONE, *_MANY)
+    known = (*_ONE, *_OPTIONAL, *_MANY)
     return [
         Finding(name, "unknown table", _suggestion(name, known))
         for name in tables

@@ -2,8 +2,9 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import urlsplit
+from typing import Final
 
+from gateway.broker_url import broker_check, parse_broker
 from gateway.link import (
     CaptureUrl,
     LinkUrl,
@@ -14,6 +15,7 @@ from gateway.link import (
     TcpUrl,
     parse_link,
 )
+from gateway.listen import ListenError, parse_listen
 from gateway.reads import OptionError, WireProtocol
 from gateway.tables import (
     MAX_NEIGHBOURS,
@@ -25,6 +27,9 @@ from gateway.tables import (
     ReadPointTable,
     TopicTable,
 )
+
+#: Protocols of printable lines, in which XON and XOFF cannot be data.
+LINES: Final = frozenset({"ascii_line"})
 
 
 def cross_check(config: Config, protocols: Mapping[str, WireProtocol]) -> list[Finding]:
@@ -39,23 +44,8 @@ def cross_check(config: Config, protocols: Mapping[str, WireProtocol]) -> list[F
         *_read_points(config),
         *_brokers(config),
         *_empty(config),
+        *_pages(config),
     ]
-
-
-def parse_broker(url: str) -> tuple[str, int]:
-    """Host and port of `mqtt://HOST[:PORT]`; raises `LinkUrlError`."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or 1883
-    except ValueError as error:
-        raise LinkUrlError(f"{url!r}: {error}") from None
-    if parts.scheme == "mqtts":
-        raise LinkUrlError("mqtts (TLS) is not there yet: use mqtt://HOST:PORT on a closed network")
-    if parts.scheme != "mqtt" or not host or parts.path.strip("/") or parts.query:
-        raise LinkUrlError(f"{url!r} is not mqtt://HOST:PORT")
-    if parts.username is not None or parts.password is not None:
-        raise LinkUrlError("a name or password in the URL is not supported: it would be logged")
-    return host, port
 
 
 def _twice(table: str, ids: Iterable[str]) -> Iterator[Finding]:
@@ -116,9 +106,9 @@ def _link(
             elif all(topic.reader != reader.id for topic in table.topics):
                 fix = f"add {{ filter = ..., reader = {reader.id!r} }} to the topics of {name}"
                 yield Finding(f"{path}.link", f"no topic of {name!r} is this reader's", fix)
-        case SerialUrl(port, _):
+        case SerialUrl(port, _, _):
             yield from _port(path, reader, port, ports)
-        case TcpUrl(host, number) | Rfc2217Url(host, number, _):
+        case TcpUrl(host, number) | Rfc2217Url(host, number, _, _):
             yield from _port(path, reader, f"{host}:{number}", ports)
         case CaptureUrl():
             pass
@@ -146,6 +136,9 @@ def _protocol(
     if protocol.framing == "stream" and isinstance(link, MqttUrl):
         fix = "give the reader a serial:, tcp: or rfc2217: link, or another protocol"
         yield Finding(f"{path}.protocol", f"{reader.protocol} is not spoken over MQTT", fix)
+    if reader.protocol not in LINES and getattr(link, "xonxoff", False):
+        fix = "leave xonxoff out: in binary frames the bytes 11 and 13 are data"
+        yield Finding(f"{path}.link", f"xonxoff loses bytes of {reader.protocol}", fix)
     try:
         protocol.decoder(reader.options)
     except OptionError as error:
@@ -195,6 +188,15 @@ def _ways(path: str, point: ReadPointTable) -> Iterator[Finding]:
     for antenna in sorted(set(point.entry) & set(point.exit)):
         what = f"antenna {antenna} is an entry antenna too"
         yield Finding(f"{path}.exit", what, "give it to one of the two")
+    if point.gpi and (len(point.gpi) != 2 or point.gpi[0] == point.gpi[1]):
+        what = (
+            f"{len(point.gpi)} inputs, or the same one twice; the way of a vehicle is told by two"
+        )
+        yield Finding(
+            f"{path}.gpi",
+            what,
+            "name the one that it passes first, and the one that it passes last",
+        )
 
 
 def _brokers(config: Config) -> Iterator[Finding]:
@@ -202,9 +204,11 @@ def _brokers(config: Config) -> Iterator[Finding]:
     for number, table in enumerate(config.mqtt):
         path = f"mqtt[{number}]"
         try:
-            parse_broker(table.url)
+            tls = parse_broker(table.url).tls
         except LinkUrlError as error:
             yield Finding(f"{path}.url", "cannot be used", str(error))
+        else:
+            yield from broker_check(path, table, tls=tls)
         other = clients.setdefault((table.url, table.client_id), table.id)
         if other != table.id:
             what = f"{other!r} has it too: the broker would throw them out in turn"
@@ -270,3 +274,10 @@ def _one_of(name: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean {near[0]!r}?"
     return f"there are: {', '.join(names)}" if names else "there is none yet"
+
+
+def _pages(config: Config) -> Iterator[Finding]:
+    try:
+        parse_listen(config.health.listen or "127.0.0.1:0")
+    except ListenError as error:
+        yield Finding("health.listen", "the pages cannot be served there", str(error))

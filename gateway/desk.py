@@ -6,7 +6,10 @@ from typing import Final, NamedTuple
 from gateway.batch import KeyRow, ReaderTotals
 from gateway.clock import ReaderClock
 from gateway.duplicates import KeyRing
+from gateway.facts import AntennaState, Lost, Ntp, Pin
+from gateway.gpi import PinPair
 from gateway.points import Points
+from gateway.reads import ReaderNote
 from schemas.gate import ReaderHealth
 
 #: Kinds of notes and reasons of rejects that are counted apart; more are counted as `other`.
@@ -18,6 +21,16 @@ class Spell(NamedTuple):
 
     cause: str
     since_us: int | None
+
+
+class News(NamedTuple):
+    """Something that a reader said about itself, or that its messages show."""
+
+    cause: str
+    #: Reads that it says it lost; None: it does not say.
+    reads_lost: int | None = None
+    #: About its clock: by how much it was set, or is ahead.
+    clock_ms: int | None = None
 
 
 class Desk:
@@ -39,10 +52,20 @@ class Desk:
         self.ring = KeyRing(reader, keys.get(reader, ()))
         #: Whole payloads, apart: the many events of a batch would push the other batches out.
         self.payloads = KeyRing(f"{reader}#payload", keys.get(f"{reader}#payload", ()))
-        self.clock = ReaderClock()
+        self.clock = ReaderClock(totals.clock_lag_us)
         self.totals = totals
+        #: Read point -> its pair of inputs.
+        self.pins = {point.id: PinPair(*point.gpi) for point in points.all() if point.gpi}
+        #: Ports at which there was an antenna, or must be one: others may be empty.
+        self.ports = set(points.by_antenna)
         self._deaf = deaf
         self._new = True
+
+    def rewire(self, other: "Desk") -> None:
+        """Take the read points of another desk of the same reader, and keep all that is known of it."""
+        self.points, self._deaf = other.points, other._deaf  # noqa: SLF001 - one of us
+        self.pins = other.pins
+        self.ports |= other.ports
 
     def resume(self, covered_us: int | None) -> None:
         """Go on after a stop or a kill: what it sent since the last commit is lost, if it is `deaf`."""
@@ -78,6 +101,53 @@ class Desk:
     def count_note(self, kind: str) -> None:
         """It said something that is no read."""
         _count(self.totals.notes, kind)
+
+    def hear(self, note: ReaderNote) -> list[News]:
+        """Take what a note says of the reader; return what others must know."""
+        told: list[News] = []
+        ntp: Ntp | None = None
+        for fact in note.facts:
+            match fact:
+                case Ntp():
+                    ntp = fact
+                case AntennaState():
+                    told += self._antenna(fact)
+                case Lost(reads=reads):
+                    self.totals.reads_lost += reads or 0
+                    told.append(News("overflow", reads_lost=reads))
+                case Pin(number=number, high=high):
+                    self._pin(number, high, note)
+        if note.kind == "heartbeat" and note.reader_at_us is not None:
+            self.clock.beat(note.reader_at_us, note.at_us, ntp)
+        return told
+
+    def clock_news(self) -> list[News]:
+        """What its messages showed of its clock since the last call."""
+        news = [News(what, clock_ms=round(us / 1_000)) for what, us in self.clock.remarks]
+        self.clock.remarks.clear()
+        self.totals.clock_lag_us = self.clock.lag_us
+        return news
+
+    def _antenna(self, state: AntennaState) -> list[News]:
+        port, connected = state
+        faults = self.totals.antenna_faults
+        if connected:
+            self.ports.add(port)
+            if port not in faults:
+                return []
+            self.totals.antenna_faults = tuple(fault for fault in faults if fault != port)
+            return [News(f"antenna {port} connected again")]
+        if port in faults or port not in self.ports:
+            return []
+        self.totals.antenna_faults = (*faults, port)
+        return [News(f"antenna {port} disconnected")]
+
+    def _pin(self, number: int, high: bool, note: ReaderNote) -> None:
+        at_us = note.at_us
+        if note.reader_at_us is not None:
+            at_us = self.clock.place(note.reader_at_us, at_us).at_us
+        for pair in self.pins.values():
+            pair.take(number, high, at_us)
 
     def count_reject(self, reason: str) -> None:
         """It sent something that gave no read."""

@@ -16,7 +16,7 @@ TOGGLE: Final = 0x0100
 MAX_EPC_BYTES: Final = 62
 
 #: What is left of the CRC over a whole PC | EPC | CRC: as for any CRC-16 of this kind.
-_RESIDUE: Final = 0x1D0F
+RESIDUE: Final = 0x1D0F
 
 
 def tag_crc(pc_and_epc: bytes) -> int:
@@ -48,7 +48,7 @@ def fault(answer: bytes) -> str | None:
         return None
     if answer[0] >> 3 << 1 != len(answer) - 4:
         return "pc_length"
-    return None if crc_hqx(answer, 0xFFFF) == _RESIDUE else "tag_crc"
+    return None if crc_hqx(answer, 0xFFFF) == RESIDUE else "tag_crc"
 
 
 def plain_pc(epc: bytes) -> int:

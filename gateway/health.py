@@ -1,6 +1,6 @@
 """What the daemon says about itself: log lines on stderr and a status file beside the outbox.
 
-Neither holds a card's number or a whole token. `/health` and `/metrics` come with a later issue.
+Neither holds a card's number or a whole token. `/health` and `/metrics`: `gateway.watch`.
 """
 
 import sys
@@ -31,7 +31,7 @@ def log_to_stderr() -> None:
     )
 
 
-def place_of(error: Exception) -> str:
+def place_of(error: BaseException) -> str:
     """The kind of an error and where it came from; its text may hold what a card said."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
@@ -61,6 +61,7 @@ def write_status(
         "glimpses": totals.glimpses,
         "overflows": totals.overflows,
         "events_skipped": totals.refused,
+        "heartbeats_left_out": totals.beats_refused,
         "readers": {
             name: {
                 "up": reader.up,

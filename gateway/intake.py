@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from gateway.anchor import ClockState, is_synchronised
 from gateway.batch import (
     REJECT_BYTES,
     Batch,
     EventRow,
+    Follows,
     Kept,
     KeyRow,
     Numbering,
@@ -20,17 +22,19 @@ from gateway.batch import (
     RejectRow,
     Totals,
 )
-from gateway.desk import Desk, Spell
+from gateway.desk import Desk, News, Spell
 from gateway.identity import TokenKey
 from gateway.link import LinkDown, LinkUp, Ticket
 from gateway.points import points_by_id, points_of
 from gateway.reads import Outcome, Read, ReaderNote, Rejected
 from gateway.sightings import Sightings
 from gateway.tables import Config
-from gateway.tracker import Change, Gone, Seen, Tracker
+from gateway.tracker import Change, Gone, Seen, Stay, Tracker
 from schemas.gate import (
+    EpochStarted,
     Heartbeat,
     ReaderStatus,
+    Travel,
 )
 from schemas.message import Message
 from schemas.wire import encode
@@ -84,7 +88,24 @@ class Intake:
         self._keys: list[KeyRow] = []
         self._rejects: list[RejectRow] = []
         self._changed: set[str] = set()
+        #: Whether a counter of the gateway's own changed, and nothing else.
+        self._counted = False
+        self._clock = ClockState()
+        if kept.follows is not None:
+            self._begin(kept.follows, now_us)
         self._resume(kept, config, now_us)
+
+    def succeed(self, before: "Intake") -> None:
+        """Go on from an intake of another configuration, all of which is stored: nobody stopped listening.
+
+        The readers of both keep their clocks, keys and states; this intake was made from what is stored.
+        """
+        for name, desk in before._desks.items():  # noqa: SLF001 - one of us
+            if name in self._desks:
+                desk.rewire(self._desks[name])
+                self._desks[name] = desk
+        refused = before.status().totals.refused
+        self._totals.refused = max(self._totals.refused, refused)
 
     @property
     def urgent(self) -> bool:
@@ -94,7 +115,7 @@ class Intake:
     @property
     def changed(self) -> bool:
         """Whether anything waits to be stored."""
-        return self.urgent or self.heard or bool(self._changed)
+        return self.urgent or self.heard or self._counted or bool(self._changed)
 
     @property
     def heard(self) -> bool:
@@ -116,6 +137,16 @@ class Intake:
         for change in self._tracker.expire(now_us):
             self._emit(change, now_us)
 
+    def clock(self, state: ClockState, now_us: int) -> None:
+        """Take what has become of the gateway's own clock."""
+        if state.jumped_us:
+            for desk in self._desks.values():
+                desk.clock.shift(state.jumped_us)
+        self._clock = state._replace(step_us=self._clock.step_us + state.step_us)
+        claims = (desk.clock.claim_us(now_us) for desk in self._desks.values())
+        known = [claim for claim in claims if claim is not None]
+        self._sightings.synchronised = is_synchronised(state, known)
+
     def heartbeat(self, now_us: int, *, depth: int, age_ms: int) -> None:
         """Say that the gateway is alive, with its counters and the state of its outbox."""
         totals = self._totals
@@ -132,9 +163,23 @@ class Intake:
             reads_duplicate=totals.reads_duplicate,
             reads_rejected=totals.reads_rejected,
             glimpses=totals.glimpses,
+            overflows=totals.overflows,
+            clock_step_ms=self._clock.step_us // 1_000,
+            clock_ahead_ms=self._clock.ahead_us // 1_000,
+            clock_synchronised=self._sightings.synchronised,
             readers=tuple(desk.health() for desk in self._desks.values()),
         )
         self._write(seq, now_us, beat)
+        self._clock = self._clock._replace(step_us=0)
+
+    def beat_refused(self) -> None:
+        """A heartbeat was left out, because the outbox is nearly full."""
+        self._totals.beats_refused += 1
+        self._counted = True
+
+    def unheard(self, reader: str, from_us: int, to_us: int, cause: str) -> None:
+        """Nobody heard a reader for a while, though it is up."""
+        self._status(reader, to_us, Spell(cause, min(from_us, to_us)))
 
     def status(self) -> Status:
         """Counters and readers as they are, for a person to look at."""
@@ -161,7 +206,7 @@ class Intake:
             readers={name: _pack(self._desks[name].totals) for name in self._changed},
         )
         self._events, self._keys, self._rejects = [], [], []
-        self._changed = set()
+        self._changed, self._counted = set(), False
         return batch
 
     # ---- what readers say
@@ -179,16 +224,20 @@ class Intake:
                 self._other(desk, outcome)
         if key is not None and not repeated:
             self._keys.append(desk.payloads.add(key))
+        for news in desk.clock_news():
+            self._say(desk, at_us, news)
 
     def _other(self, desk: Desk, outcome: ReaderNote | Rejected) -> None:
         """Count what is no read."""
         match outcome:
             case ReaderNote(kind=kind, key=key):
-                if key is None:
-                    desk.count_note(kind)
-                elif key not in desk.ring:
-                    desk.count_note(kind)
+                if key is not None:
+                    if key in desk.ring:
+                        return
                     self._keys.append(desk.ring.add(key))
+                desk.count_note(kind)
+                for news in desk.hear(outcome):
+                    self._say(desk, outcome.at_us, news)
             case Rejected():
                 self._reject(desk, outcome)
 
@@ -222,20 +271,27 @@ class Intake:
         """Write how a reader is, with the span in which nobody heard it."""
         if spell is None:
             return
-        totals = self._desks[reader].totals
+        self._say(self._desks[reader], at_us, News(spell.cause), spell.since_us)
+
+    def _say(self, desk: Desk, at_us: int, news: News, since_us: int | None = None) -> None:
+        """Write what is new of a reader."""
+        totals = desk.totals
         seq, name = self._numbering.take()
         status = ReaderStatus(
             event_id=name,
             pair=self._pair,
-            reader=reader,
+            reader=desk.reader,
             up=totals.up,
             at_us=at_us,
-            gap_from_us=spell.since_us,
-            gap_to_us=None if spell.since_us is None else at_us,
-            cause=spell.cause[:400],
+            gap_from_us=since_us,
+            gap_to_us=None if since_us is None else at_us,
+            cause=news.cause[:400],
+            clock_ms=news.clock_ms,
+            reads_lost=news.reads_lost,
+            antenna_faults=totals.antenna_faults,
             rejects=dict(totals.rejects),
         )
-        self._changed.add(reader)
+        self._changed.add(desk.reader)
         self._write(seq, at_us, status)
 
     # ---- sightings
@@ -246,15 +302,38 @@ class Intake:
         match change:
             case Seen():
                 stay.seen_event_id = name
-                self._write(seq, now_us, self._sightings.seen(name, stay, now_us))
+                seen = self._sightings.seen(name, stay, now_us, self._passed(stay))
+                self._write(seq, now_us, seen)
             case Gone(reason=reason):
                 self._totals.reads_gone += stay.reads
                 self._totals.glimpses += not stay.observed
                 self._totals.overflows += reason == "overflow"
-                self._write(seq, now_us, self._sightings.gone(name, stay, now_us, reason))
+                gone = self._sightings.gone(name, stay, now_us, reason, self._passed(stay))
+                self._write(seq, now_us, gone)
+
+    def _passed(self, stay: Stay) -> Travel:
+        """Which way vehicles went past the inputs of the read point while the tag was there."""
+        if not stay.point.gpi:
+            return "unknown"
+        pins = (desk.pins.get(stay.point.id) for desk in self._desks.values())
+        pair = next((pair for pair in pins if pair is not None), None)
+        return "unknown" if pair is None else pair.between(stay.first_us, stay.last_us)
 
     def _write(self, seq: int, at_us: int, event: Message) -> None:
         self._events.append(EventRow(seq, at_us, encode(event)))
+
+    def _begin(self, follows: Follows, now_us: int) -> None:
+        """Say that this epoch follows a damaged one: its event 1."""
+        seq, name = self._numbering.take()
+        started = EpochStarted(
+            event_id=name,
+            pair=self._pair,
+            at_us=now_us,
+            previous_epoch=follows.epoch,
+            last_seq_known=follows.last_seq,
+            cause=follows.cause[:400],
+        )
+        self._write(seq, now_us, started)
 
     def _resume(self, kept: Kept, config: Config, now_us: int) -> None:
         """Go on with the open stays; those of read points that are configured no more are over."""

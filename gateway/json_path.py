@@ -130,34 +130,42 @@ def find(value: object, steps: tuple[Step, ...]) -> object:
     return value
 
 
-def every(value: object, steps: tuple[Step, ...], where: str) -> Iterator[tuple[str, object]]:
-    """Where and what each thing at the end of a path is; an array at the end gives its elements.
+Found = tuple[str, int | None, object]
+"""Where something is, its number there if that is an array, and what it is: a path is written when it is needed."""
+
+
+def every(value: object, steps: tuple[Step, ...], where: str) -> Iterator[Found]:
+    """Each thing at the end of a path; an array at the end gives its elements.
 
     Raises `NotThere` when an object lacks the member, or something is not the array that it should be.
     """
-    if not steps:
+    for place, step in enumerate(steps):
+        if isinstance(step, str):
+            where = f"{where}.{step}"
+            value = value.get(step) if isinstance(value, dict) else None
+            if value is None:
+                raise NotThere("nothing there", where)
+            continue
         if not isinstance(value, list):
-            yield where, value
-            return
-        steps = (None,)
-    step, rest = steps[0], steps[1:]
-    if isinstance(step, str):
-        inner = f"{where}.{step}"
-        if not isinstance(value, dict) or value.get(step) is None:
-            raise NotThere("nothing there", inner)
-        yield from every(value[step], rest, inner)
-        return
-    if not isinstance(value, list):
-        raise NotThere("no array", where)
-    if step is not None and step >= len(value):
-        raise NotThere("nothing there", f"{where}[{step}]")
-    numbers = range(len(value)) if step is None else (step,)
-    for number in numbers:
-        inner = f"{where}[{number}]"
+            raise NotThere("no array", where)
+        rest = steps[place + 1 :]
         if step is None and not rest:
-            yield inner, value[number]
-        else:
-            yield from every(value[number], rest, inner)
+            break
+        if step is not None and step >= len(value):
+            raise NotThere("nothing there", f"{where}[{step}]")
+        for number in range(len(value)) if step is None else (step,):
+            yield from every(value[number], rest, f"{where}[{number}]")
+        return
+    if isinstance(value, list):
+        for number, element in enumerate(value):
+            yield where, number, element
+    else:
+        yield where, None, value
+
+
+def numbered(where: str, number: int | None) -> str:
+    """The path of a thing that `every` found."""
+    return where if number is None else f"{where}[{number}]"
 
 
 def written(where: str, steps: tuple[Step, ...]) -> str:

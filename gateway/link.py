@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 TopicKind = Literal["data", "management"]
-"""What a reader sends on an MQTT topic: reads, or what it says about itself."""
+"""What a reader sends on an MQTT topic: reads and notes, or only what it says about itself: there a read is rejected."""
 
 Clock = Callable[[], int]
 """The gateway's time: microseconds UTC, never going back."""
@@ -92,6 +92,8 @@ class SerialUrl(NamedTuple):
 
     path: str
     baud: int
+    #: The reader stops us, and we stop it, with the bytes 13 and 11 (XOFF, XON).
+    xonxoff: bool = False
 
 
 class TcpUrl(NamedTuple):
@@ -107,6 +109,7 @@ class Rfc2217Url(NamedTuple):
     host: str
     port: int
     baud: int
+    xonxoff: bool = False
 
 
 class MqttUrl(NamedTuple):
@@ -138,14 +141,14 @@ def parse_link(text: str) -> LinkUrl:
         raise LinkUrlError(f"expected {FORMS}")
     match scheme:
         case "serial":
-            path, query = _split(text, rest, ("baud",))
-            return SerialUrl(path, _baud(query))
+            path, query = _split(text, rest, ("baud", "xonxoff"))
+            return SerialUrl(path, _baud(query), _yes(query, "xonxoff"))
         case "tcp":
             host, port, _ = _address(text, ())
             return TcpUrl(host, port)
         case "rfc2217":
-            host, port, query = _address(text, ("baud",))
-            return Rfc2217Url(host, port, _baud(query))
+            host, port, query = _address(text, ("baud", "xonxoff"))
+            return Rfc2217Url(host, port, _baud(query), _yes(query, "xonxoff"))
         case "mqtt":
             if not rest or "/" in rest or "?" in rest:
                 raise LinkUrlError("expected mqtt:ID, where ID is the id of an [[mqtt]] table")
@@ -194,6 +197,13 @@ def _settings(scheme: str, text: str, known: Sequence[str]) -> dict[str, str]:
 
 def _baud(query: Mapping[str, str]) -> int:
     return int(_number(query.get("baud", str(DEFAULT_BAUD)), "baud", 300))
+
+
+def _yes(query: Mapping[str, str], name: str) -> bool:
+    value = query.get(name, "0")
+    if value not in {"0", "1"}:
+        raise LinkUrlError(f"{name} cannot be {value!r}: 1, or 0 as without it")
+    return value == "1"
 
 
 def _number(text: str, name: str, least: float) -> float:

@@ -51,13 +51,13 @@ _FIRST_FIELD: Final = 11
 #: Reads, RSSI in dBm, antenna (where it was heard), kHz, milliseconds, phase in degrees, PC, EPC.
 Tag = tuple[int, int | None, int | None, int | None, int | None, int | None, int, bytes]
 
-#: Option, flags to reads, RSSI, antenna and frequency, milliseconds, phase, protocol to GPIO, BL, PC.
-_FULL: Final = Struct(">5xB2xIbIIHIHH").unpack_from
-_FULL_SIZE: Final = 35
-#: What is left of the tag's CRC, as in `gateway.gen2.fault`, which is too slow here.
-_RESIDUE: Final = 0x1D0F
-_ALL_FIELDS: Final = 0x01FF01
-_PLAIN: Final = GEN2 << 16
+#: Of a report with all nine fields and no embedded data, the way of every good one: HEAD, LEN, option, flags to
+#: reads, RSSI, antenna and frequency, milliseconds, phase, protocol to GPIO, BL, PC.
+FULL: Final = Struct(">BB3xB2xIbIIHIHH").unpack_from
+FULL_SIZE: Final = 35
+#: What such a report has in flags, and in protocol and length of embedded data.
+ALL_FIELDS: Final = 0x01FF01
+PLAIN: Final = GEN2 << 16
 
 
 class Layout(NamedTuple):
@@ -161,20 +161,6 @@ def announced(data: bytes, at: int) -> int:
 
 def tag_content(frame: bytes) -> Tag | str:
     """What a whole tag report says, or why it gives no read."""
-    size = len(frame)
-    if size >= _FULL_SIZE:  # all nine fields and no embedded data: the way of every good report
-        option, head, rssi, place, ms, phase, tail, bits, pc = _FULL(frame)
-        if (
-            head >> 8 == _ALL_FIELDS
-            and tail >> 8 == _PLAIN
-            and bits == size - 31 << 3
-            and option == WITH_METADATA
-            and pc & XI == 0
-            and pc >> 11 << 1 == size - 35
-            and crc_hqx(frame[29:-2], 0xFFFF) == _RESIDUE
-        ):
-            port, khz = place >> 24 & 15 or 16, place & 0xFFFFFF
-            return head & 0xFF, rssi, port, khz, ms, phase, pc, frame[31:-4]
     reason, layout, pc_at = tag_fault(frame)
     if reason:
         return reason

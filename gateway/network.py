@@ -1,4 +1,4 @@
-"""What links over a network share: waits between attempts, and noticing that the other side is gone."""
+"""What links share: waits between attempts, and noticing that the other side of a network is gone."""
 
 import secrets
 import socket
@@ -17,19 +17,21 @@ PROBES: Final = 3
 class Retry:
     """The waits of one link. The jitter lets gateways that lost one device come back one by one."""
 
-    def __init__(self) -> None:
-        """The first wait comes first."""
-        self._next_s = FIRST_WAIT_S
+    def __init__(self, first_s: float = FIRST_WAIT_S, last_s: float = LAST_WAIT_S) -> None:
+        """Waits of `first_s` at first, doubled up to `last_s`."""
+        self._first_s = first_s
+        self._last_s = last_s
+        self._next_s = first_s
 
     def wait_s(self) -> float:
         """Seconds before the next attempt: between half and one and a half of this step's wait."""
         wait_s = self._next_s * (0.5 + secrets.randbelow(1000) / 1000)
-        self._next_s = min(self._next_s * 2, LAST_WAIT_S)
+        self._next_s = min(self._next_s * 2, self._last_s)
         return wait_s
 
     def worked(self) -> None:
         """What was attempted was of use: the next failure is a new one."""
-        self._next_s = FIRST_WAIT_S
+        self._next_s = self._first_s
 
 
 def keep_alive(connection: socket.socket) -> None:

@@ -2,18 +2,28 @@
 
 import time
 
-from gateway.link import Clock
+from gateway.anchor import Anchor, ClockState
 
 
-def anchored_clock() -> Clock:
-    """A clock that shows wall time, microseconds UTC, and never goes back.
+class GatewayClock:
+    """Shows wall time, microseconds UTC, and never goes back: rules in `gateway.anchor`."""
 
-    Wall time is read once; from then on the monotonic clock counts, so a step of the machine's clock moves
-    nothing that has been stamped already.
-    """
-    offset_ns = time.time_ns() - time.monotonic_ns()
+    def __init__(self) -> None:
+        """Reads the machine's clock."""
+        self._anchor = Anchor(time.time_ns(), time.monotonic_ns())
 
-    def now_us() -> int:
-        return (time.monotonic_ns() + offset_ns) // 1_000
+    def __call__(self) -> int:
+        """The time."""
+        return self._anchor.now_ns(time.monotonic_ns()) // 1_000
 
-    return now_us
+    def look(self) -> ClockState:
+        """What has become of the machine's clock since the last look."""
+        steady_ns = time.monotonic_ns()
+        step_ns, jumped_ns = self._anchor.look(time.time_ns(), steady_ns)
+        ahead_ns = self._anchor.ahead_ns(steady_ns)
+        return ClockState(step_ns // 1_000, jumped_ns // 1_000, ahead_ns // 1_000)
+
+
+def anchored_clock() -> GatewayClock:
+    """A clock that begins with the machine's time of now."""
+    return GatewayClock()

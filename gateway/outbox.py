@@ -6,18 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from gateway.batch import Batch, EventRow, Kept
-from gateway.outbox_file import (
-    OutboxError,
-    OutboxFile,
-    OutboxFull,
-    Rejects,
-    open_outbox,
-    read_rejects,
-)
+from gateway.batch import Batch, EventRow, Kept, WaitingRow
+from gateway.outbox_file import OutboxFile, Owner
+from gateway.outbox_open import QUOTA, open_outbox
+from gateway.outbox_room import Sizes
+from gateway.outbox_tables import OutboxError, OutboxFull
 from schemas.gate import event_id
 
-__all__ = ["Outbox", "OutboxError", "OutboxFull", "Rejects", "read_rejects"]
+__all__ = ["Outbox", "OutboxError", "OutboxFull", "Owner"]
 
 _Args = ParamSpec("_Args")
 _Result = TypeVar("_Result")
@@ -41,16 +37,16 @@ class Outbox:
         self._gateway = gateway
 
     @classmethod
-    async def open(cls, path: Path, gateway: str) -> "Outbox":
-        """Open the file and read what it holds. Raises `OutboxError`."""
+    async def open(cls, path: Path, owner: Owner, quota: int = QUOTA) -> "Outbox":
+        """Open the file and read what it holds. `quota` in bytes. Raises `OutboxError`."""
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
         loop = asyncio.get_running_loop()
         try:
-            file, kept = await loop.run_in_executor(thread, _open, path, gateway)
+            file, kept = await loop.run_in_executor(thread, _open, path, owner, quota)
         except OutboxError:
             thread.shutdown(wait=False)
             raise
-        outbox = cls(file, kept, thread, gateway)
+        outbox = cls(file, kept, thread, owner.gateway)
         outbox.filled.set()
         return outbox
 
@@ -61,28 +57,40 @@ class Outbox:
             self.empty.clear()
             self.filled.set()
 
-    async def head(self, most: int) -> list[EventRow]:
-        """The oldest events that wait; clears `filled` when there are none."""
+    async def load(self) -> Kept:
+        """What is stored now, for an intake that goes on in the same run."""
+        return await self._do(self._file.load)
+
+    async def head(self, most: int) -> list[WaitingRow]:
+        """The oldest events that wait, all of one epoch; clears `filled` when there are none."""
         self.filled.clear()
         rows = await self._do(self._file.head, most)
         (self.filled if rows else self.empty).set()
         return rows
 
-    async def remove(self, last_seq: int) -> None:
-        """The event log has everything up to `last_seq`."""
-        await self._do(self._file.remove, last_seq)
+    async def unsound(self, rows: list[WaitingRow]) -> int | None:
+        """The first of the oldest rows whose value is not the one that was stored, None when all are."""
+        return await self._do(self._file.unsound, rows)
 
-    async def replace(self, row: EventRow) -> None:
-        """Put another event in the place of one that the log refuses."""
-        await self._do(self._file.replace, row)
+    async def remove(self, last_seq: int, epoch: str | None = None) -> None:
+        """The event log has everything up to `last_seq` of an epoch, by default the present one."""
+        await self._do(self._file.remove, last_seq, epoch)
 
-    def event_id(self, seq: int) -> str:
-        """The id of the event with this number."""
-        return event_id(self._gateway, self.kept.epoch, seq)
+    async def replace(self, row: EventRow, cause: str, epoch: str | None = None) -> None:
+        """Put another event in the place of one that cannot be sent, which goes to quarantine."""
+        await self._do(self._file.replace, row, cause, epoch)
+
+    def event_id(self, seq: int, epoch: str | None = None) -> str:
+        """The id of the event with this number, by default of the present epoch."""
+        return event_id(self._gateway, epoch or self.kept.epoch, seq)
 
     async def waiting(self) -> tuple[int, int | None]:
         """How many events wait, and the time of the oldest."""
         return await self._do(self._file.waiting)
+
+    async def sizes(self, *, settle: bool = False) -> Sizes:
+        """How the room is used; `settle`: after the reserve was made what the quota leaves."""
+        return await self._do(self._file.sizes, settle=settle)
 
     async def aclose(self) -> None:
         """Finish the job that runs and close the file."""
@@ -96,8 +104,8 @@ class Outbox:
         return await loop.run_in_executor(self._thread, lambda: job(*args, **kwargs))
 
 
-def _open(path: Path, gateway: str) -> tuple[OutboxFile, Kept]:
-    file = open_outbox(path, gateway)
+def _open(path: Path, owner: Owner, quota: int) -> tuple[OutboxFile, Kept]:
+    file = open_outbox(path, owner, quota)
     try:
         return file, file.load()
     except OutboxError:

@@ -17,6 +17,11 @@ class Points:
     #: The read point, where the reader has one only.
     only: Point | None
 
+    def all(self) -> list[Point]:
+        """Each of them once."""
+        points = [*self.by_antenna.values(), self.everywhere, self.only]
+        return list({point.id: point for point in points if point is not None}.values())
+
     def find(self, antenna: int | None) -> Point | None:
         """Where a read of this antenna was made; None when the configuration does not say.
 
@@ -76,4 +81,5 @@ def _point(table: ReadPointTable, lane: LaneTable, rivals: tuple[str, ...]) -> P
         rivals=rivals,
         entry=table.entry,
         exit=table.exit,
+        gpi=table.gpi,
     )

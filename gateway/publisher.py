@@ -7,15 +7,16 @@ publisher waits; nothing else of the gateway notices.
 
 import asyncio
 import hashlib
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
 
-from gateway.batch import EventRow
+from gateway.batch import EventRow, WaitingRow
 from gateway.health import place_of
+from gateway.network import Retry
 from gateway.outbox import Outbox, OutboxError, OutboxFull
+from schemas.chain import CHAIN, SIGNATURE
 from schemas.gate import Skipped
 from schemas.message import Message
 from schemas.wire import SchemaError, ce_id, decode, encode, headers
@@ -31,7 +32,7 @@ BATCH: Final = 500
 #: No sighting is larger. A log that refuses this refuses everything, and must be put right.
 USUAL_BYTES: Final = 4_096
 
-#: Waits between attempts while the log is away, seconds: doubled from the first to the last.
+#: Waits between attempts while the log is away, seconds.
 FIRST_WAIT_S: Final = 0.2
 LAST_WAIT_S: Final = 10.0
 
@@ -59,9 +60,11 @@ class Publisher:
         self._refused = refused
         self._connect = connect
         self._most = BATCH
-        self._wait_s = FIRST_WAIT_S
+        self._retry = Retry(FIRST_WAIT_S, LAST_WAIT_S)
         #: Whether the log could be used when it was last tried.
         self.connected = False
+        #: Events that the log has, since the start.
+        self.sent = 0
 
     async def run(self) -> None:
         """Send for ever; waits longer and longer while the log cannot be used."""
@@ -79,10 +82,9 @@ class Publisher:
     async def _wait(self, what: str, reason: str) -> None:
         """Wait before the next attempt, longer each time."""
         self.connected = False
-        wait_s = self._wait_s * (0.5 + secrets.randbelow(1000) / 2000)
+        wait_s = self._retry.wait_s()
         _log.warning(what, reason=reason, again_in_s=round(wait_s, 2))
         await asyncio.sleep(wait_s)
-        self._wait_s = min(self._wait_s * 2, LAST_WAIT_S)
 
     async def _send_to(self, log: EventLog) -> None:
         """Send until the log raises; an appender that refused something is not used again."""
@@ -103,33 +105,46 @@ class Publisher:
         rows = await self._outbox.head(self._most)
         if not rows:
             return False
+        records = await self._records(rows)
+        if records is None:
+            return False
         try:
-            await appender.append(await self._records(rows))
+            await appender.append(records)
         except RecordTooLarge as error:
             await self._too_large(rows, error)
             return True
         passing("gateway.sent")
-        await self._outbox.remove(rows[-1].seq)
-        self._wait_s = FIRST_WAIT_S
+        await self._outbox.remove(rows[-1].seq, rows[-1].epoch)
+        self.sent += len(rows)
+        self._retry.worked()
         return False
 
-    async def _records(self, rows: Sequence[EventRow]) -> list[Outgoing]:
+    async def _records(self, rows: list[WaitingRow]) -> list[Outgoing] | None:
+        """As the log takes them; None when one was damaged and has been replaced: all links change."""
+        unsound = await self._outbox.unsound(rows)
         records = []
         for row in rows:
             try:
                 message = decode(TOPIC, row.value)
             except SchemaError as error:
-                message = await self._skip(row, f"damaged in the outbox: {error}")
+                await self._skip(row, f"damaged in the outbox: {error}")
+                return None
+            if row.seq == unsound:
+                await self._skip(row, "damaged in the outbox: not the value that was stored")
+                return None
             records.append(self._record(row, message))
         return records
 
-    def _record(self, row: EventRow, message: Message) -> Outgoing:
+    def _record(self, row: WaitingRow, message: Message) -> Outgoing:
         trace = traceparent(ce_id(message))
         found = headers(message, source=self._source, at_us=row.at_us, trace=trace)
-        value = row.value if not isinstance(message, Skipped) else encode(message)
-        return Outgoing(TOPIC, self._pair.encode(), value, found)
+        if row.chain is not None:
+            found = (*found, (CHAIN, row.chain))
+        if row.signature is not None:
+            found = (*found, (SIGNATURE, row.signature))
+        return Outgoing(TOPIC, self._pair.encode(), row.value, found)
 
-    async def _too_large(self, rows: Sequence[EventRow], error: RecordTooLarge) -> None:
+    async def _too_large(self, rows: Sequence[WaitingRow], error: RecordTooLarge) -> None:
         """Send one at a time until the refused one is alone, then put `Skipped` in its place.
 
         Raises the error again for an event of usual size: waiting loses nothing, skipping would lose all.
@@ -142,20 +157,20 @@ class Publisher:
         self._most = BATCH
         await self._skip(rows[0], str(error))
 
-    async def _skip(self, row: EventRow, cause: str) -> Skipped:
+    async def _skip(self, row: WaitingRow, cause: str) -> None:
         """Give up one event, in the open: the sequence keeps no gap that nobody announced."""
         _log.error("event_skipped", seq=row.seq, bytes=len(row.value), cause=cause[:300])
         skipped = Skipped(
-            event_id=self._outbox.event_id(row.seq),
+            event_id=self._outbox.event_id(row.seq, row.epoch),
             pair=self._pair,
             at_us=row.at_us,
             from_seq=row.seq,
             to_seq=row.seq,
             cause=cause[:400],
         )
-        await self._outbox.replace(EventRow(row.seq, row.at_us, encode(skipped)))
+        fresh = EventRow(row.seq, row.at_us, encode(skipped))
+        await self._outbox.replace(fresh, cause[:400], row.epoch)
         self._refused(1)
-        return skipped
 
 
 def traceparent(event: str) -> bytes:

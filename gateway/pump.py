@@ -8,12 +8,14 @@ of a small machine.
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
+from gateway.anchor import ClockState
+from gateway.batch import EventRow
 from gateway.health import write_status
 from gateway.intake import Intake, Report, Told
 from gateway.link import Clock, Link, LinkDown, LinkUp, Ticket
@@ -37,7 +39,22 @@ COUNTS_LINGER_US: Final = 1_000_000
 FIRST_WAIT_S: Final = 0.1
 LAST_WAIT_S: Final = 2.0
 
+#: What the status of a reader says that was held.
+HELD: Final = "the outbox was full: the reader was told to be quiet"
+
 _log = structlog.get_logger("gateway.pump")
+
+
+class Lines(Protocol):
+    """The readers on lines that lose what is not read at once."""
+
+    async def hold(self) -> Sequence[str]:
+        """Tell them to be quiet; returns which."""
+        ...
+
+    async def go_on(self) -> None:
+        """They are heard again."""
+        ...
 
 
 class Pump:
@@ -54,8 +71,17 @@ class Pump:
         status: Path,
         log_connected: Callable[[], bool],
         passing: Callable[[str], None] = lambda _: None,
+        lines: Lines | None = None,
+        look: Callable[[], ClockState] = ClockState,
+        clock_known: Callable[[], bool | None] = lambda: None,
+        stored: Callable[[Sequence[EventRow]], None] = lambda _: None,
     ) -> None:
-        """`links`: by reader, for the acknowledgements. `passing` is told of the points of a commit."""
+        """`links`: by reader, for the acknowledgements. `passing` is told of the points of a commit.
+
+        `stored` is given the events of each commit. `lines` are held while nothing can be stored; the
+        other links are not read, and their senders wait. `look` tells what has become of the gateway's
+        clock since it was last called, `clock_known` whether the machine holds its own to be right.
+        """
         self._core = core
         self._outbox = outbox
         self._links = links
@@ -64,6 +90,18 @@ class Pump:
         self._status = status
         self._log_connected = log_connected
         self._passing = passing
+        self._stored = stored
+        self._lines = lines
+        self._look = look
+        self._clock_known = clock_known
+        #: The readers that are held, and since when.
+        self._held: Sequence[str] = ()
+        self._held_since_us = 0
+        #: When the loop last went round: it does while the outbox cannot be written, too.
+        self.turned_us = now_us()
+        #: Why nothing can be stored now, and since when; empty while it can.
+        self.unwritten = ""
+        self.unwritten_since_us: int | None = None
         self._queue: asyncio.Queue[Told] = asyncio.Queue(QUEUE)
         self._tickets: defaultdict[str, list[Ticket]] = defaultdict(list)
         #: Answers that readers wait for, by reader, in the order of their reports.
@@ -86,6 +124,22 @@ class Pump:
         while True:
             async with self._turn:
                 await self._work(await self._some())
+
+    @property
+    def core(self) -> Intake:
+        """The intake that runs now."""
+        return self._core
+
+    async def change(
+        self, make: Callable[[Intake], Awaitable[Intake]], links: Mapping[str, Link]
+    ) -> None:
+        """Store all that is there, then go on with another intake, which `make` gives, and other links."""
+        async with self._turn:
+            while told := self._waiting():
+                await self._work(told)
+            await self._store(self._now_us())
+            self._core = await make(self._core)
+            self._links = links
 
     async def finish(self, readers: Sequence[str]) -> None:
         """Store all that is there, and that the readers are not heard any more."""
@@ -111,7 +165,12 @@ class Pump:
 
     async def _work(self, told: Sequence[Told]) -> None:
         """Take reports, let time pass, and store if something should be."""
+        clock = self._look()
         core, now_us = self._core, self._now_us()
+        self.turned_us = now_us
+        if clock.step_us:
+            _log.warning("clock_step", step_s=clock.step_us / 1e6, ahead_s=clock.ahead_us / 1e6)
+            core.clock(clock, now_us)
         for one in told:
             core.take(one, now_us)
             if isinstance(one, Report):
@@ -119,13 +178,22 @@ class Pump:
         core.expire(now_us)
         if beats := now_us >= self._next_beat_us:
             self._next_beat_us = now_us + self._heartbeat_us
-            await self._beat(now_us)
+            known = clock._replace(step_us=0, jumped_us=0, synchronised=self._clock_known())
+            core.clock(known, now_us)
+            await self._unless_unreadable(self._beat(now_us))
         if core.urgent or self._tickets or self._answers or self._lingered(now_us):
             # With an empty queue everything up to now has been taken; else what came last was.
             await self._store(now_us if self._queue.empty() or not told else told[-1].at_us)
             self._stored_us = now_us
         if beats or any(isinstance(one, LinkUp | LinkDown) for one in told):
-            await self._tell(now_us, line=beats)
+            await self._unless_unreadable(self._tell(now_us, line=beats))
+
+    async def _unless_unreadable(self, saying: Awaitable[None]) -> None:
+        """Leave out what cannot be said because the outbox cannot be read now."""
+        try:
+            await saying
+        except OutboxFull as error:
+            _log.error("outbox_not_read", reason=str(error))
 
     def _await_acknowledgement(self, report: Report) -> None:
         """Note who waits for the commit: a broker by its ticket, a reader on a line for an answer.
@@ -153,9 +221,17 @@ class Pump:
                 break
             except OutboxFull as error:
                 _log.error("outbox_not_written", reason=str(error), again_in_s=wait_s)
+                self.turned_us = self._now_us()
+                self.unwritten = str(error)
+                self.unwritten_since_us = self.unwritten_since_us or self.turned_us
+            if wait_s > FIRST_WAIT_S and not self._held:
+                await self._hold()
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, LAST_WAIT_S)
+        await self._go_on()
+        self.unwritten, self.unwritten_since_us = "", None
         self._passing("gateway.commit.after")
+        self._stored(batch.events)
         if self._tickets or self._answers:
             self._passing("gateway.ack.before")
         for reader, tickets in self._tickets.items():
@@ -166,7 +242,29 @@ class Pump:
                 _log.warning("answer_not_sent", reader=reader, bytes=len(answer))
         self._answers.clear()
 
+    async def _hold(self) -> None:
+        """It is no passing trouble: let the readers on lines be quiet, who would not wait."""
+        if self._lines is not None:
+            self._held_since_us = self._now_us()
+            self._held = await self._lines.hold()
+
+    async def _go_on(self) -> None:
+        """There is room again: hear the readers that were held, and say since when nobody did."""
+        if not self._held or self._lines is None:
+            return
+        held, self._held = self._held, ()
+        await self._lines.go_on()
+        now_us = self._now_us()
+        for reader in held:
+            self._core.unheard(reader, self._held_since_us, now_us, HELD)
+
     async def _beat(self, now_us: int) -> None:
+        sizes = await self._outbox.sizes(settle=True)
+        if sizes.nearly_full:
+            # The room that is left is for what cannot be said again.
+            self._core.beat_refused()
+            _log.warning("outbox_nearly_full", filled_share=round(sizes.share, 3))
+            return
         depth, oldest_us = await self._outbox.waiting()
         age_ms = 0 if oldest_us is None else max(0, (now_us - oldest_us) // 1_000)
         self._core.heartbeat(now_us, depth=depth, age_ms=age_ms)

@@ -58,7 +58,9 @@ def zone_of(text: str) -> timezone:
 
 def _epoch(value: object, times: int, parts: int) -> int:
     """A number of units that are `times / parts` microseconds; what is finer is cut."""
-    if isinstance(value, str):
+    if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.isdigit():
+        number: int | Decimal = int(value)
+    elif isinstance(value, str):
         text = value.strip()
         if not _NUMBER.fullmatch(text):
             raise ValueError("not a number of time")
@@ -68,7 +70,7 @@ def _epoch(value: object, times: int, parts: int) -> int:
             raise ValueError("out of range")
         number = value if isinstance(value, int) else Decimal(repr(value))
     else:
-        raise ValueError("not a number of time")  # noqa: TRY004 - a value, not a call, is wrong
+        raise ValueError("not a number of time")
     at_us = int(number * times // parts)
     if not 0 <= at_us <= LATEST_US:
         raise ValueError("out of range")

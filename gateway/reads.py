@@ -11,12 +11,21 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
+from gateway.facts import Fact
+
 Framing = Literal["stream", "message"]
 """`stream`: bytes of a serial line, cut anywhere. `message`: one MQTT payload a call."""
 
 
 class OptionError(ValueError):
     """A protocol option that cannot be: the text names it and says what is allowed."""
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
+    """What the reader challenged a tag with, and what the tag answered. Names no tag."""
+
+    challenge: bytes
+    answer: bytes
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -44,6 +53,8 @@ class Read(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: str | None = None
     #: Found while looking for the next frame after garbage.
     after_resync: bool = False
+    #: The tag's answer to the reader's challenge, where it was asked to prove itself; nobody has checked it yet.
+    proof: Proof | None = None
     #: Written to the reader only after the commit that holds this read, duplicates too; empty: nothing is asked.
     ack: bytes = b""
 
@@ -57,6 +68,10 @@ class ReaderNote:
     detail: str = ""
     #: What the reader calls this message, where it has a name for it.
     key: str | None = None
+    #: The reader's own time for it, microseconds UTC.
+    reader_at_us: int | None = None
+    #: What it says about the reader, where a program can use it.
+    facts: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

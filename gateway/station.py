@@ -43,13 +43,18 @@ class Station:
         self._decoder = self._new_decoder()
         #: Why the reader cannot be heard, None while it can; an attempt that fails alike is not told.
         self._cause: str | None = None
+        #: Whether the reader must stay quiet.
+        self._held = False
         self._fed = asyncio.Event()
         #: Keeps what a decoder said in the order in which it said it.
         self._turn = asyncio.Lock()
+        self._retired = False
 
     async def take(self, said: Said) -> None:
         """Take what the link has said about this reader."""
         async with self._turn:
+            if self._retired:
+                return
             match said:
                 case Chunk():
                     await self._feed(said)
@@ -59,11 +64,29 @@ class Station:
                     self._cause = None
                     _log.info("reader_up", reader=self.reader)
                     await self._report(said)
-                    await self._send(self._decoder.start())
+                    if not self._held:
+                        await self._send(self._decoder.start())
                 case LinkDown() if said.cause != self._cause:
                     await self._down(said)
                 case LinkDown():
                     pass
+        self._fed.set()
+
+    async def retire(self, said: LinkDown) -> None:
+        """Hear this reader no more; all that came before is reported."""
+        async with self._turn:
+            self._retired = True
+            await self._down(said)
+
+    async def hold(self) -> None:
+        """Nothing can be stored: what the reader says would be lost, so it is told to be quiet."""
+        self._held = True
+        await self._send(self._decoder.stop())
+
+    async def go_on(self) -> None:
+        """End of `hold`."""
+        self._held = False
+        await self._send(self._decoder.start())
         self._fed.set()
 
     async def stop(self) -> None:
@@ -93,6 +116,8 @@ class Station:
         await self._report(said)
 
     async def _due(self) -> int | None:
+        if self._held:
+            return None
         now_us = self._now_us()
         try:
             due = self._decoder.due(now_us)
@@ -107,6 +132,8 @@ class Station:
     async def _feed(self, chunk: Chunk) -> None:
         data, at_us = chunk.data, chunk.at_us
         outcomes = self._safely(lambda: self._decoder.feed(data, at_us), data)
+        if chunk.kind == "management":
+            outcomes = [_no_read(outcome) for outcome in outcomes]
         if not outcomes and chunk.ticket is None:
             return
         key = None
@@ -141,6 +168,14 @@ class Station:
 
     def _new_decoder(self) -> Decoder:
         return self._protocol.decoder(self._options)
+
+
+def _no_read(outcome: Outcome) -> Outcome:
+    """On a topic on which the reader speaks of itself nobody may bring a card in."""
+    if not isinstance(outcome, Read):
+        return outcome
+    detail = "a read on a topic whose kind is management"
+    return Rejected(reason="not_a_note", raw=outcome.epc, at_us=outcome.at_us, detail=detail)
 
 
 def _has_one_key(outcomes: Sequence[Outcome]) -> bool:

@@ -19,6 +19,7 @@ Name = Annotated[
 Count = Annotated[int, Meta(ge=1, le=100_000)]
 Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
 Antenna = Annotated[int, Meta(ge=0, le=255)]
+Pin = Annotated[int, Meta(ge=0, le=255)]
 Text = Annotated[str, Meta(min_length=1, max_length=1024)]
 
 #: Neighbours of a lane, counted from both sides; bounds what a stay remembers and its events say.
@@ -36,6 +37,8 @@ class GatewayTable(Table, frozen=True, kw_only=True):
     pair: Name
     #: File with one line `key_id:hex` (`gateway.identity`).
     token_key_file: Text
+    #: Ed25519 key (`gatebook gateway keygen`); without it events go out unsigned.
+    signing_key_file: Text | None = None
     heartbeat_ms: Annotated[int, Meta(ge=100, le=3_600_000)] = 10_000
 
 
@@ -43,6 +46,19 @@ class OutboxTable(Table, frozen=True, kw_only=True):
     """`[outbox]`: where events are kept until the event log has them."""
 
     path: Text
+    #: MiB that database and WAL may take; the disk is reserved for them (`OUTBOX.reserve`).
+    quota_mb: Annotated[int, Meta(ge=16, le=1_048_576)] = 1024
+
+
+class HealthTable(Table, frozen=True, kw_only=True):
+    """`[health]`: the pages `/health` and `/metrics`. Without the table there are none."""
+
+    #: `127.0.0.1:9464`; only an address of this machine, for the pages ask nobody who he is.
+    listen: Text | None = None
+    #: How long the event log may be away before that is a reason to answer 503.
+    log_away_ms: Milliseconds = 30_000
+    #: Whether a kernel clock that nothing disciplines is a reason; a clock set by PTP looks so.
+    clock_check: bool = True
 
 
 class LogTable(Table, frozen=True, kw_only=True):
@@ -93,6 +109,9 @@ class ReadPointTable(Table, frozen=True, kw_only=True):
     #: Antennas that a vehicle passes first, and those that it passes last: they tell the way of a tag.
     entry: tuple[Antenna, ...] = ()
     exit: tuple[Antenna, ...] = ()
+    #: The two inputs of the reader (light barriers, loops) that a vehicle passes first and last: they tell
+    #: the way where dBm do not.
+    gpi: tuple[Pin, ...] = ()
 
 
 class TopicTable(Table, frozen=True, kw_only=True):
@@ -110,10 +129,25 @@ class MqttTable(Table, frozen=True, kw_only=True):
     """`[[mqtt]]`: a connection to a broker."""
 
     id: Name
+    #: `mqtt://HOST[:1883]`, or `mqtts://HOST[:8883]` for TLS.
     url: Text
     #: The broker keeps what comes while the gateway is away under this name: never change it lightly.
     client_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
     topics: tuple[TopicTable, ...]
+    #: 3.1.1 unless asked: every broker speaks it, and a persistent session there has no end of its own.
+    version: Literal["3.1.1", "5"] = "3.1.1"
+    #: MQTT 5 only: how long the broker keeps the session of a gateway that is away (default 14 days).
+    session_expiry_s: Annotated[int, Meta(ge=60, le=4_294_967_295)] | None = None
+    #: MQTT 5 only: how many messages may be unacknowledged at once (default 20).
+    receive_maximum: Annotated[int, Meta(ge=1, le=65_535)] | None = None
+    #: TLS only: the authority that signed the broker's certificate (PEM); without it, the system's own.
+    ca: Text | None = None
+    #: TLS only: our certificate and its key (PEM), for a broker that asks for them.
+    cert: Text | None = None
+    key: Text | None = None
+    username: Text | None = None
+    #: File with the password, one line.
+    password_file: Text | None = None
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +160,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     readers: tuple[ReaderTable, ...] = ()
     read_points: tuple[ReadPointTable, ...] = ()
     mqtt: tuple[MqttTable, ...] = ()
+    health: HealthTable = HealthTable()
 
 
 class Finding(msgspec.Struct, frozen=True):

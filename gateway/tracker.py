@@ -6,6 +6,9 @@ r"""Reads to sightings: which tag stays at which read point, and since when.
 Source of the four thresholds: ALE smoothing (glimpsed, observed, lost), where a glimpse is dropped; here
 it ends as a `Gone`, so that every read is in exactly one sighting. Pure: time is an argument.
 
+A read that was found after garbage (`after_resync`) may be a card's number that stands inside another frame. It counts
+like any other once the stay has one clean read; alone such reads make no tag present, and they move none.
+
 Two times are kept apart. Where a read belongs is decided by event time: one that lies further from the
 stay than its time-out, before or after, ends it and begins another. When a stay is over without a further
 read is decided by the gateway's time since it last heard the tag.
@@ -16,7 +19,7 @@ glimpsed its stay goes silently to the read point that hears it best; later the 
 """
 
 import heapq
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
@@ -24,13 +27,17 @@ import msgspec
 
 from gateway.best_lane import Voice, carried_over, listen, louder, takes_over, voice_at
 from gateway.clock import When
-from gateway.reads import Read
+from gateway.reads import Proof, Read
 from gateway.travel import Passage, follow
 from schemas.gate import ClockSource
 from schemas.message import Direction, Position
 
 #: Open stays of a gateway; protects memory and the time that a restart takes.
 MAX_OPEN: Final = 20_000
+
+#: What a glimpse gets for each tag at its read point: a reader in dense-reader mode hears about 230 tags a second,
+#: so among 500 each is heard every 2 s, and would else be glimpsed again and again. At most the lost time-out.
+TURN_US: Final = 10_000
 
 #: Antennas that a stay remembers.
 MAX_ANTENNAS: Final = 32
@@ -53,6 +60,8 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     #: Antennas that a vehicle passes first and last; both or none.
     entry: tuple[int, ...] = ()
     exit: tuple[int, ...] = ()
+    #: Inputs of the reader that a vehicle passes first and last; both or none.
+    gpi: tuple[int, ...] = ()
 
 
 class Stay(msgspec.Struct, kw_only=True, array_like=True):
@@ -84,6 +93,13 @@ class Stay(msgspec.Struct, kw_only=True, array_like=True):
     #: How this read point and its rivals hear the tag; empty without rivals.
     voices: list[Voice] = []
     passage: Passage | None = None
+    #: Protocol control words of the tag, where the reader sends them.
+    pc: int | None = None
+    xpc: int | None = None
+    #: The last answer of the tag to a challenge.
+    proof: Proof | None = None
+    #: All reads so far were found after garbage; such reads alone make no tag present.
+    doubtful: bool = False
 
 
 StayKey = tuple[str, bytes, bool]
@@ -124,6 +140,8 @@ class Tracker:
         #: One entry a stay: when to look at it next. The count keeps equal times comparable.
         self._due: list[tuple[int, int, Stay]] = []
         self._opened = 0
+        #: Read point -> its open stays.
+        self._crowd: defaultdict[str, int] = defaultdict(int)
         self._touched: dict[StayKey, Stay | None] = {}
 
     def __len__(self) -> int:
@@ -163,7 +181,7 @@ class Tracker:
             if point.rivals and (held := self._held_by_rivals(point, read, replayed)):
                 return self._overhear(held, point, read, when)
             return self._begin(key, point, read, when)
-        quiet_us = point.lost_us if stay.observed else point.glimpse_us
+        quiet_us = point.lost_us if stay.observed else self._glimpse_us(point)
         if at_us > stay.last_us:
             if at_us > stay.last_us + quiet_us:
                 return (self._close(key, stay, "lost"), *self._begin(key, point, read, when))
@@ -179,10 +197,16 @@ class Tracker:
             stay.peak_rssi_dbm = rssi
         if read.antenna is not None and read.antenna not in stay.antennas:
             stay.antennas = (*stay.antennas, read.antenna)[:MAX_ANTENNAS]
-        if stay.tid is None:
-            stay.tid = read.tid
+        if (
+            (read.pc is not None and stay.pc is None)
+            or (read.tid is not None and stay.tid is None)
+            or read.proof is not None
+        ):
+            _learn(stay, read)
+        if stay.doubtful and not read.after_resync:
+            stay.doubtful = False
         if when is not None:
-            stay.clock_offset_us = when.offset_us
+            stay.clock_offset_us, stay.clock_source = when.offset_us, when.source
         self._touched[key] = stay
         if point.rivals or point.entry:
             _mark(stay, read, at_us)
@@ -196,7 +220,7 @@ class Tracker:
             key = key_of(stay)
             if self._open.get(key) is not stay:
                 continue
-            due_us = _due_us(stay)
+            due_us = stay.heard_us + self._quiet_us(stay)
             if due_us <= now_us:
                 gone.append(self._close(key, stay, "lost"))
             else:
@@ -230,21 +254,22 @@ class Tracker:
     ) -> Sequence[Change]:
         """A neighbour lane has the tag: count the read there, or take the tag over."""
         stay, at_us = held[0], read.at_us if when is None else when.at_us
-        quiet_us = stay.point.lost_us if stay.observed else stay.point.glimpse_us
+        quiet_us = self._quiet_us(stay)
         if not stay.first_us - quiet_us <= at_us <= stay.last_us + quiet_us:
             return (self._close(key_of(stay), stay, "lost"), *self.hear(point, read, when))
         own = voice_at(stay.voices, stay.point.id, stay.point.lane, stay.last_us)
         here = voice_at(stay.voices, point.id, point.lane, at_us)
         listen(here, read.rssi_dbm, read.reads, at_us, point.lost_us)
-        if stay.observed and takes_over(here, own, at_us, stay.point.lost_us):
+        clean = not read.after_resync
+        if stay.observed and clean and takes_over(here, own, at_us, stay.point.lost_us):
             return self._move(held, point, read, when)
         if not stay.observed and len(held) == 1 and louder(here, own):
             stay = self._rename(stay, point, read, here)
         stay.first_us, stay.last_us = min(stay.first_us, at_us), max(stay.last_us, at_us)
         stay.heard_us = read.at_us
         stay.reads += read.reads
-        if stay.tid is None:
-            stay.tid = read.tid
+        _learn(stay, read)
+        stay.doubtful = stay.doubtful and read.after_resync
         key = key_of(stay)
         self._touched[key] = stay
         return () if stay.observed else self._observe(key, stay)
@@ -255,7 +280,9 @@ class Tracker:
         """The tag is here now. Every rival lets go of it, so that no two of them hold it."""
         before = held[0]
         stay = _first_read(point, read, when)
-        stay.tid = stay.tid or before.tid
+        stay.tid, stay.proof = stay.tid or before.tid, stay.proof or before.proof
+        if stay.pc is None:
+            stay.pc, stay.xpc = before.pc, before.xpc
         stay.observed = True
         stay.moved_from = before.point.lane
         stay.voices = carried_over(before.voices)
@@ -281,8 +308,17 @@ class Tracker:
 
     # ---- opening and closing
 
+    def _quiet_us(self, stay: Stay) -> int:
+        return stay.point.lost_us if stay.observed else self._glimpse_us(stay.point)
+
+    def _glimpse_us(self, point: Point) -> int:
+        turn_us = min(TURN_US * self._crowd[point.id], point.lost_us)
+        return max(point.glimpse_us, turn_us)
+
     def _observe(self, key: StayKey, stay: Stay) -> Sequence[Change]:
         point = stay.point
+        if stay.doubtful:
+            return ()
         enough = stay.reads >= point.observe_reads
         if not enough and stay.last_us - stay.first_us < point.observe_us:
             return ()
@@ -295,7 +331,8 @@ class Tracker:
         if not stay.observed:
             self._glimpsed[key] = None
         self._opened += 1
-        heapq.heappush(self._due, (_due_us(stay), self._opened, stay))
+        self._crowd[stay.point.id] += 1
+        heapq.heappush(self._due, (stay.heard_us + self._quiet_us(stay), self._opened, stay))
 
     def _drop_oldest(self) -> Gone:
         key = next(iter(self._glimpsed or self._open))
@@ -304,6 +341,7 @@ class Tracker:
     def _close(self, key: StayKey, stay: Stay, reason: Ending) -> Gone:
         del self._open[key]
         self._glimpsed.pop(key, None)
+        self._crowd[stay.point.id] -= 1
         self._touched[key] = None
         return Gone(stay, reason)
 
@@ -328,10 +366,24 @@ def _first_read(point: Point, read: Read, when: When | None) -> Stay:
         clock_source=when.source,
         clock_offset_us=when.offset_us,
         replayed=when.replayed,
+        pc=read.pc,
+        xpc=read.xpc,
+        proof=read.proof,
+        doubtful=read.after_resync,
     )
     if point.rivals or point.entry:
         _mark(stay, read, when.at_us)
     return stay
+
+
+def _learn(stay: Stay, read: Read) -> None:
+    """Keep what a read says of the tag itself."""
+    if stay.tid is None:
+        stay.tid = read.tid
+    if stay.pc is None:
+        stay.pc, stay.xpc = read.pc, read.xpc
+    if read.proof is not None:
+        stay.proof = read.proof
 
 
 def _mark(stay: Stay, read: Read, at_us: int) -> None:
@@ -345,8 +397,3 @@ def _mark(stay: Stay, read: Read, at_us: int) -> None:
         if entry or read.antenna in point.exit:
             stay.passage = stay.passage or Passage()
             follow(stay.passage, read.rssi_dbm, at_us, entry=entry)
-
-
-def _due_us(stay: Stay) -> int:
-    quiet_us = stay.point.lost_us if stay.observed else stay.point.glimpse_us
-    return stay.heard_us + quiet_us

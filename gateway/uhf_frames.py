@@ -59,7 +59,7 @@ _STEP: Final = tuple(crc_hqx(bytes((byte,)), 0) for byte in range(256))
 _BY_LOW: Final = {step & 0xFF: index for index, step in enumerate(_STEP)}
 
 #: A tag answers whole words.
-_LENGTHS: Final = frozenset(range(0, MAX_EPC_BYTES + 1, 2))
+LENGTHS: Final = frozenset(range(0, MAX_EPC_BYTES + 1, 2))
 
 _TAG_COMMANDS: Final = frozenset((INVENTORY, PUSHED))
 _TAG_STATUSES: Final = WITH_TAGS | {OK}
@@ -171,7 +171,7 @@ def walk(data: bytes, at: int, count: int, *, bare: bool) -> tuple[list[int], in
             return tags, size + 1
         head = data[at]
         length = head if bare else head & SIZE
-        if length not in _LENGTHS:
+        if length not in LENGTHS:
             return tags, 0
         if bare:
             tags.append(at)
@@ -231,7 +231,7 @@ def plain_tag(
 ) -> list[Read]:
     """The only tag of a frame, when its length byte is at `place` and it has no TID and no phase; else empty."""
     end = len(frame) - 3
-    if place >= end or frame[place] != end - place - 1 or frame[place] not in _LENGTHS:
+    if place >= end or frame[place] != end - place - 1 or frame[place] not in LENGTHS:
         return []
     epc, rssi_raw = frame[place + 1 : end], frame[end]
     return [
@@ -243,7 +243,7 @@ def plain_tag(
 def plain_bare_tag(frame: bytes, at_us: int, after_resync: bool) -> list[Read]:
     """The only tag of a UHFReader18's frame, unless its EPC is empty; else empty."""
     length = frame[5]
-    if not length or length != len(frame) - 8 or length not in _LENGTHS:
+    if not length or length != len(frame) - 8 or length not in LENGTHS:
         return []
     return [Read(epc=frame[6:-2], at_us=at_us, after_resync=after_resync)]
 

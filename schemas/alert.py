@@ -4,10 +4,24 @@ from typing import Literal
 
 from schemas.message import DerivedId, Id, Message, Micros, NoteText
 
-AlertKind = Literal["sequence_gap", "bad_event_id"]
+AlertKind = Literal[
+    "sequence_gap",
+    "bad_event_id",
+    "signature_break",
+    "trip_used_twice",
+    "credential_status",
+    "credential_status_late",
+    "undeclared_card",
+]
 
 RejectReason = Literal[
-    "malformed", "wrong_type", "unknown_type", "unsupported_version", "wrong_partition", "invalid"
+    "malformed",
+    "wrong_type",
+    "unknown_type",
+    "unsupported_version",
+    "wrong_partition",
+    "invalid",
+    "unverified",
 ]
 
 

@@ -44,6 +44,8 @@ class Link(Part, frozen=True, kw_only=True):
     credential_id: Id | None = None
     #: With `conflicting`: everything that it may be.
     candidates: tuple[Id, ...] = ()
+    #: The officer's event that keyed it, where no reader heard it.
+    keyed_by: Id | None = None
 
 
 class Eligibility(Part, frozen=True, kw_only=True):
@@ -82,6 +84,12 @@ class ArrivalNotice(Message, frozen=True, kw_only=True, tag="arrival_notice"):
     decision: Outcome | None = None
     #: True while something that was declared is still awaited.
     provisional: bool
+    #: The crossing that this one turned out to be a part of; then it says nothing else any more.
+    merged_into: Id | None = None
+    #: The crossing from which this one was told apart.
+    split_from: Id | None = None
+    #: The crossing at another pair that was diverted here.
+    continues: Id | None = None
     source_event_ids: tuple[Id, ...]
     #: Event time of the input that made this revision.
     at_us: Micros

@@ -26,6 +26,7 @@ UnmatchedKind = Literal[
     "declared_not_seen",
     "driver_unread",
     "decision_without_crossing",
+    "correction_without_crossing",
     "crossing_without_end",
     "too_late",
 ]

@@ -55,6 +55,16 @@ def split_event_id(text: str) -> EventId | None:
     return EventId(writer, epoch, int(seq))
 
 
+class TagProof(Part, frozen=True, kw_only=True):
+    """What a reader challenged a tag with and what the tag answered; whoever made the tag can check it.
+
+    It names no tag and tells nothing by itself.
+    """
+
+    challenge: Annotated[bytes, msgspec.Meta(max_length=66)]
+    answer: Annotated[bytes, msgspec.Meta(max_length=66)]
+
+
 class Sighting(Message, frozen=True, kw_only=True):
     """One tag's stay at one read point, as far as it is known when the event is written."""
 
@@ -92,6 +102,8 @@ class Sighting(Message, frozen=True, kw_only=True):
     clock_synchronised: bool | None = None
     #: The reader stored the read and sent it later: its time is not "now".
     replayed: bool = False
+    #: The tag's last answer to a challenge, where its reader asks for one. Nobody has checked it yet.
+    proof: TagProof | None = None
 
 
 class SightingSeen(Sighting, frozen=True, kw_only=True, tag="sighting_seen"):
@@ -142,6 +154,12 @@ class Heartbeat(Message, frozen=True, kw_only=True, tag="heartbeat"):
     reads_duplicate: int
     reads_rejected: int
     glimpses: int
+    #: Sightings that were closed early because too many were open, since the epoch began.
+    overflows: int = 0
+    #: By how much the machine's clock was set since the last heartbeat, if by more than 2 s; negative: back.
+    clock_step_ms: int = 0
+    #: By how much the gateway's time is ahead of the machine's clock, after that was set back.
+    clock_ahead_ms: int = 0
     #: True when the gateway knows its own clock to be synchronised; None when it cannot tell.
     clock_synchronised: bool | None = None
     readers: tuple[ReaderHealth, ...] = ()
@@ -159,7 +177,10 @@ class ReaderStatus(Message, frozen=True, kw_only=True, tag="reader_status"):
     #: The span that nobody heard; both None when the status is about something else.
     gap_from_us: Micros | None = None
     gap_to_us: Micros | None = None
+    #: What happened. About its clock: `clock_step`, `clock_wrong`, `clock_right`; about its reads: `overflow`.
     cause: NoteText
+    #: Of its clock: by how much it was set, or by how much it is ahead of the gateway's; negative: back, or behind.
+    clock_ms: int | None = None
     #: Reads that the reader itself reports as lost; None when it cannot say.
     reads_lost: int | None = None
     antenna_faults: tuple[int, ...] = ()

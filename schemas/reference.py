@@ -155,6 +155,7 @@ class TripVersion(Part, frozen=True, kw_only=True):
     drivers: tuple[Id, ...] = ()
     passengers: tuple[Id, ...] = ()
     truck: Id | None = None
+    truck_vin: Id | None = None
     trailers: tuple[TripTrailer, ...] = ()
     #: None: those of the version after it.
     shipments: tuple[Shipment, ...] | None = None
@@ -198,6 +199,8 @@ class Trip(Message, frozen=True, kw_only=True, tag="trip"):
     drivers: tuple[Id, ...] = ()
     passengers: tuple[Id, ...] = ()
     truck: Id | None = None
+    #: As the filing has it; fee accounts are kept by VIN and plate.
+    truck_vin: Id | None = None
     trailers: tuple[TripTrailer, ...] = ()
     shipments: tuple[Shipment, ...] = ()
     #: Roles declared that no row of `parties` or `credentials` tells who or what it is, one each.

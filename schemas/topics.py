@@ -26,6 +26,7 @@ from schemas.message import Message
 from schemas.policy import GatewayKey
 from schemas.reference import Credential, Party, Person, Site, Trailer, Trip, Truck
 from schemas.trips import TripFiling, TripUse
+from schemas.watch import CredentialFlag, CredentialSighting
 
 PARTITIONS: Final = 6
 DAY_MS: Final = 86_400_000
@@ -73,6 +74,8 @@ _ALL = (
     Topic("trips", "trip number", (Trip,), compacted=True),
     Topic("sites", "pair", (Site,), compacted=True),
     Topic("policies", "policy id", (GatewayKey,), compacted=True),
+    Topic("credential-sightings", "credential id", (CredentialSighting,)),
+    Topic("credential-flags", "credential id", (CredentialFlag,), compacted=True),
     Topic("arrivals", "crossing", (ArrivalNotice,), retention_ms=30 * DAY_MS),
     Topic("crossings", "person", (CrossingEnded,), retention_ms=30 * DAY_MS),
     Topic("border-records", "person", (BorderRecord,), retention_ms=None),
@@ -145,6 +148,8 @@ _KEY_FIELD: Final[dict[type[Message], str]] = {
     TripFiling: "trip_number",
     TripUse: "trip_number",
     Site: "pair",
+    CredentialSighting: "credential_id",
+    CredentialFlag: "credential_id",
     ArrivalNotice: "crossing_id",
     BorderRecord: "person",
     Alert: "subject",

@@ -15,6 +15,18 @@ from schemas.topics import TOPICS
 
 CONTENT_TYPE: Final = b"application/vnd.msgpack"
 
+#: Fields that are an id of the message by themselves, and fields that are one together.
+_OWN_IDS: Final = ("event_id", "alert_id", "filing_id")
+_ID_PARTS: Final = (
+    "record_id",
+    "crossing_id",
+    "unmatched_id",
+    "person",
+    "revision",
+    "closed_by",
+    "source_event_id",
+)
+
 Headers = tuple[tuple[str, bytes], ...]
 
 _encoder = msgspec.msgpack.Encoder(order=None)
@@ -90,13 +102,10 @@ def headers(message: Message, *, source: str, at_us: int, trace: bytes | None = 
 
 def ce_id(message: Message) -> str:
     """An id that is the same whenever the same message is written again."""
-    own = getattr(message, "event_id", None) or getattr(message, "alert_id", None)
+    own = next(filter(None, (getattr(message, name, None) for name in _OWN_IDS)), None)
     if isinstance(own, str):
         return own
-    parts = (
-        getattr(message, name, None)
-        for name in ("record_id", "crossing_id", "unmatched_id", "person", "revision", "closed_by")
-    )
+    parts = (getattr(message, name, None) for name in _ID_PARTS)
     text = "|".join(str(part) for part in parts if part is not None)
     return text or hashlib.sha256(encode(message)).hexdigest()[:32]
 

@@ -169,26 +169,103 @@ def officer(file: WorldFile, log: Annotated[str, typer.Option("--log", metavar="
 @simulate.command("reader")
 def reader(
     *,
-    protocol: Annotated[str, typer.Option(metavar="NAME", help="r200 or zebra_iotc.")],
-    port: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Serial: the port to make.")
-    ] = None,
-    mqtt: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="MQTT: the broker.")] = None,
+    protocol: Annotated[str, typer.Option(metavar="NAME", help="`simulate kinds` lists them.")],
+    on: Annotated[
+        str, typer.Option(metavar="PLACE", help="pty:PATH, tcp:PORT, rfc2217:PORT, mqtt:HOST:PORT")
+    ],
     name: Annotated[str, typer.Option(help="MQTT: it speaks on readers/NAME/…")] = "reader",
     tag: Annotated[
         list[str] | None, typer.Option(metavar="EPC", help="A tag in its field, as hex.")
     ] = None,
     antenna: Annotated[int, typer.Option(min=1, max=4)] = 1,
+    trap: Annotated[
+        list[str] | None, typer.Option(metavar="TRAP", help="A trouble of real ones.")
+    ] = None,
+    stopped: Annotated[
+        bool,
+        typer.Option("--stopped", help="MQTT: silent until a message on readers/NAME/control."),
+    ] = False,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, max=5000, metavar="N", help="Reads a second, counted.")
+    ] = None,
+    for_s: Annotated[
+        float | None, typer.Option("--for", min=0.1, metavar="S", help="With --rate: so long.")
+    ] = None,
+    new_every: Annotated[
+        int, typer.Option(min=1, metavar="N", help="With --rate: a new tag after so many reads.")
+    ] = 1,
+    seed: Annotated[int, typer.Option(help="With --rate: of the invented tags.")] = 7,
+    batch: Annotated[
+        int, typer.Option(min=0, max=500, metavar="N", help="Zebra: events of one message.")
+    ] = 0,
+    count_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="With --rate: counts, JSON.")
+    ] = None,
 ) -> None:
-    """Run one reader until Ctrl-C, with the given tags in its field all the time."""
-    from simulators.alone import ReaderError, run_reader  # noqa: PLC0415
+    """Run one reader: tags that stay in its field until Ctrl-C, or reads by the clock, counted on stdout."""
+    from simulators.alone import AloneSettings, ReaderError, place_of, run_reader  # noqa: PLC0415
+    from simulators.load import Load  # noqa: PLC0415
 
-    broker = None if mqtt is None else _broker(mqtt)
+    if rate is None and (for_s is not None or count_file is not None):
+        _stop("--for and --count-file need --rate: tags that stay are not counted", USAGE)
+    load = None
+    if rate is not None:
+        total = None if for_s is None else round(rate * for_s)
+        load = Load(rate=rate, total=total, seed=seed, new_every=new_every)
+    settings = AloneSettings(
+        name=name,
+        tags=tuple(tag or ()),
+        antenna=antenna,
+        traps=frozenset(trap or ()),
+        load=load,
+        batch=batch,
+        stopped=stopped,
+        count_file=count_file,
+    )
     try:
-        work = run_reader(protocol, port, broker, name=name, tags=tag or [], antenna=antenna)
+        work = run_reader(protocol, place_of(on), settings)
     except ReaderError as error:
         _stop(str(error), USAGE)
     _run(work)
+
+
+@simulate.command("readers")
+def readers(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="TOML: [[reader]].")
+    ],
+    counts: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", exists=True, file_okay=False, help="Count files NAME.json."),
+    ] = None,
+) -> None:
+    """Run several readers in one process: until Ctrl-C, or until all that have a duration are done."""
+    from simulators.alone import ReaderError  # noqa: PLC0415
+    from simulators.several import read_rows, run_readers  # noqa: PLC0415
+
+    try:
+        work = run_readers(read_rows(file.read_text(encoding="utf-8")), counts)
+    except ReaderError as error:
+        _stop(str(error), USAGE)
+    _run(work)
+
+
+@simulate.command("kinds")
+def kinds() -> None:
+    """List the simulated readers, and the traps of each."""
+    from simulators.readers import (  # noqa: PLC0415
+        MQTT_KINDS,
+        SERIAL_KINDS,
+        MqttKind,
+        SerialKind,
+    )
+
+    found: dict[str, SerialKind | MqttKind] = {**SERIAL_KINDS, **MQTT_KINDS}
+    for name, kind in found.items():
+        where = "pty, tcp, rfc2217" if name in SERIAL_KINDS else "mqtt"
+        print(f"{name}  ({where}; protocol {kind.protocol}, options {kind.options})")
+        for trap, text in kind.traps.items():
+            print(f"    --trap {trap}: {text}")
 
 
 @simulate.command("broker")

@@ -21,7 +21,7 @@ from schemas.wire import to_json
 from simulators import preparing, programs
 from simulators.follow import now_us
 from simulators.layout import Places
-from simulators.outputs import OutputRecord, Outputs
+from simulators.outputs import STAGE_INPUTS, OutputRecord, Outputs
 from simulators.planning import Planner, ndjson_truth
 from simulators.preparing import DemoFailed
 from simulators.screen import Screen
@@ -134,7 +134,7 @@ class _Demo:
             raise DemoFailed("mosquitto is not installed")
         _say_broker(mosquitto)
         say(
-            "real: gateway, event log (SQLite), lanes, ledger, sink; simulated: trucks, readers, officers"
+            "real: gateway, event log (SQLite), trips, lanes, ledger, sink; simulated: trucks, readers, officers"
         )
         running.start("broker", programs.broker(places, port, mosquitto))
         noise = settings.seed if settings.noise else None
@@ -142,14 +142,14 @@ class _Demo:
         running.start("traffic", programs.traffic(places, port, captures=captures, noise=noise))
         now = now_us()
         await preparing.load(log, places, self._planner.first_rows(now), now)
-        running.start("lanes", programs.worker(places, "lanes"))
-        running.start("ledger", programs.worker(places, "ledger"))
+        for stage in STAGE_INPUTS:
+            running.start(stage, programs.worker(places, stage))
         await preparing.ports_ready(places)
         await preparing.broker_ready(port)
         running.start("gateway", programs.gateway(places))
         running.start("officer", programs.officer(places))
         running.start("sink", programs.sink(places))
-        for stage in ("lanes", "ledger"):
+        for stage in STAGE_INPUTS:
             await preparing.worker_ready(running, stage)
         await preparing.gateway_ready(places)
         self._start_us = now_us() + LEAD_US

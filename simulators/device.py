@@ -25,6 +25,9 @@ class Field:
     def __init__(self) -> None:
         """Nothing is there."""
         self._until: dict[tuple[int | None, bytes], tuple[Tag, int]] = {}
+        self._turn = 0
+        #: Reads that the reader has taken to send them.
+        self.taken = 0
 
     def enter(self, tag: Tag, until_us: int) -> None:
         """The tag can be heard from now on, up to `until_us`."""
@@ -37,6 +40,22 @@ class Field:
         for key in gone:
             del self._until[key]
         return [tag for tag, _ in self._until.values()]
+
+    def heard(self, now_us: int, most: int = 1, antenna: int | None = None) -> list[Tag]:
+        """The reads of one round: `most` of the tags, by turns; only those of an antenna, if one is named."""
+        tags = [tag for tag in self.present(now_us) if antenna in (None, tag.antenna)]
+        if not tags:
+            return []
+        self._turn += 1
+        start, count = self._turn * most % len(tags), min(most, len(tags))
+        self.taken += count
+        return [tags[(start + place) % len(tags)] for place in range(count)]
+
+    def counted(self, now_us: int, each: int) -> list[tuple[Tag, int]]:
+        """The reads of one report: every tag, with `each` reads."""
+        tags = self.present(now_us)
+        self.taken += each * len(tags)
+        return [(tag, each) for tag in tags]
 
 
 class Sent(NamedTuple):

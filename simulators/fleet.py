@@ -20,10 +20,9 @@ from schemas.reference import (
     Plate,
     Shipment,
     Trailer,
-    Trip,
-    TripTrailer,
     Truck,
 )
+from schemas.trips import DeclaredPerson, DeclaredTrailer, DeclaredTruck, TripFiling
 from simulators.site import DIRECTION
 
 Story = Literal["plain", "passenger", "double", "refused", "unknown_card", "mismatch", "no_trip"]
@@ -96,7 +95,7 @@ class Crew:
     cards: tuple[Card, ...]
     #: The card in it that nobody has enrolled.
     unknown_token: str | None
-    #: Reference rows, in the order in which they should be loaded.
+    #: Reference rows and the filing, in the order in which they should be loaded.
     rows: tuple[Row, ...]
 
 
@@ -216,20 +215,23 @@ class _Maker:
     def trip(self, trip: str, who: Crew) -> Row:
         filed_us = self._eta_us - self._draws.randrange(70, 600) * MINUTE
         return Row(
-            "trips",
-            Trip(
+            "trip-filings",
+            TripFiling(
+                filing_id=f"{trip}-1",
                 trip_number=trip,
+                action="file",
                 carrier=CARRIER,
+                carrier_code=CARRIER_CODE,
                 port_code=self._port_code,
                 direction=DIRECTION,
                 eta_us=self._eta_us,
                 filed_at_us=filed_us,
                 accepted_at_us=filed_us + 90 * SECOND,
-                drivers=who.drivers,
-                passengers=who.passengers,
-                truck=who.truck,
+                drivers=tuple(DeclaredPerson(id=one) for one in who.drivers),
+                passengers=tuple(DeclaredPerson(id=one) for one in who.passengers),
+                truck=DeclaredTruck(id=who.truck),
                 trailers=tuple(
-                    TripTrailer(trailer=one, seals=(f"SL{self.number:06d}",), load="loaded")
+                    DeclaredTrailer(id=one, seals=(f"SL{self.number:06d}",), load="loaded")
                     for one in who.trailers
                 ),
                 shipments=tuple(

@@ -111,7 +111,7 @@ def gateway_toml(places: Places, broker_port: int) -> str:
     parts = [
         f'[gateway]\nid = "{GATEWAY}"\npair = "{PAIR}"\n'
         f"token_key_file = {_quoted(places.token_key)}\nheartbeat_ms = {HEARTBEAT_MS}\n",
-        f"[outbox]\npath = {_quoted(places.outbox)}\n",
+        f"[outbox]\npath = {_quoted(places.outbox)}\nquota_mb = 256\n",
         f"[log]\nurl = {_quoted(places.event_log)}\n",
         *(f'[[lane]]\nid = "{lane}"\ndirection = "{DIRECTION}"\n' for lane in LANES),
         *(_reader(reader, places) for reader in READERS),

@@ -13,7 +13,7 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from simulators.device import MqttReader, Publication
-from simulators.site import data_topic, management_topic
+from simulators.site import control_topic, data_topic, management_topic
 
 #: The broker of the demo without sessions says here who subscribed; see `simulators.small_broker`.
 SUBSCRIBED_TOPIC: Final = "simulators/subscribed"
@@ -38,9 +38,18 @@ class MqttPort:
         broker: tuple[str, int],
         clock: Clock,
         tap: Tap | None = None,
+        *,
+        stopped: bool = False,
     ) -> None:
-        """`broker`: host and port."""
+        """`broker`: host and port. `stopped`: silent until there is a message on `control_topic(name)`."""
         self.reader = reader
+        #: Reads whose messages found no room while the broker was away.
+        self.lost = 0
+        self._control = control_topic(name)
+        self._started = asyncio.Event()
+        if not stopped:
+            self._started.set()
+        self._handed = self._acknowledged = 0
         self._topics = {"data": data_topic(name), "management": management_topic(name)}
         self._broker = broker
         self._clock = clock
@@ -53,7 +62,8 @@ class MqttPort:
         self._client.max_inflight_messages_set(100)
         self._client.reconnect_delay_set(1, 2)
         self._client.on_connect = self._connected
-        self._client.on_message = self._subscriber_came
+        self._client.on_publish = self._taken_over
+        self._client.on_message = self._message_came
 
     def __enter__(self) -> "MqttPort":
         """Begin to connect; the broker need not be there yet."""
@@ -69,26 +79,44 @@ class MqttPort:
 
     async def run(self) -> None:
         """Publish until cancelled."""
+        await self._started.wait()
         while True:
+            before = self.reader.field.taken
             published = self.reader.due(self._clock())
-            self._publish(published.publications)
+            if not self._publish(published.publications):
+                self.lost += self.reader.field.taken - before
             await asyncio.sleep(max(0.0, (published.next_due_us - self._clock()) / 1e6))
 
-    def _publish(self, publications: list[Publication]) -> None:
+    @property
+    def unacknowledged(self) -> int:
+        """Messages that the broker has not taken over yet."""
+        return self._handed - self._acknowledged
+
+    def _publish(self, publications: list[Publication]) -> bool:
+        """Send; False when a message found no room."""
+        kept = True
         for channel, payload in publications:
             topic = self._topics[channel]
-            self._client.publish(topic, payload, qos=1)
+            sent = self._client.publish(topic, payload, qos=1)
+            kept = kept and sent.rc != mqtt.MQTT_ERR_QUEUE_SIZE
+            self._handed += sent.rc != mqtt.MQTT_ERR_QUEUE_SIZE
             if self._tap:
                 self._tap(topic, payload)
+        return kept
 
     def _connected(self, *_: object) -> None:
-        self._client.subscribe(SUBSCRIBED_TOPIC, qos=1)
+        self._client.subscribe([(SUBSCRIBED_TOPIC, 1), (self._control, 1)])
 
-    def _subscriber_came(self, _client: object, _userdata: object, _message: object) -> None:
+    def _taken_over(self, *_: object) -> None:
+        """Runs in the client's own thread, which alone counts here."""
+        self._acknowledged += 1
+
+    def _message_came(self, _client: object, _userdata: object, message: mqtt.MQTTMessage) -> None:
         """Runs in the client's own thread."""
+        act = self._started.set if message.topic == self._control else self._send_again
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop has ended meanwhile
-                self._loop.call_soon_threadsafe(self._send_again)
+                self._loop.call_soon_threadsafe(act)
 
     def _send_again(self) -> None:
         self._publish(self.reader.kept(self._clock() - KEPT_FOR_US))

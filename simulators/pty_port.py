@@ -31,15 +31,23 @@ class PtyPort:
 
     Attributes:
         dropped: bytes that the line buffer had no room for.
+        lost: reads of chunks that did not go out whole.
     """
 
     def __init__(
-        self, path: Path, reader: SerialReader, clock: Clock, tap: Tap | None = None
+        self,
+        path: Path,
+        reader: SerialReader,
+        clock: Clock,
+        tap: Tap | None = None,
+        *,
+        whole: bool = False,
     ) -> None:
-        """`path`: the name that a host opens."""
+        """`path`: the name that a host opens. `whole`: what does not fit is lost as a chunk, not cut."""
         self.path = path
         self.reader = reader
-        self.dropped = 0
+        self.dropped = self.lost = 0
+        self._whole = whole
         self._clock = clock
         self._tap = tap
         self._master = self._slave = -1
@@ -62,14 +70,20 @@ class PtyPort:
         os.close(self._slave)
         os.close(self._master)
 
+    @property
+    def unread(self) -> int:
+        """Bytes that the host has not read yet."""
+        return _unread(self._slave)
+
     async def run(self) -> None:
         """Answer and talk until cancelled."""
         loop = asyncio.get_running_loop()
         loop.add_reader(self._master, self._hear)
         try:
             while True:
+                before = self.reader.field.taken
                 sent = self.reader.due(self._clock())
-                self._send(sent.data)
+                self._send(sent.data, before)
                 await self._wait(sent.next_due_us)
         finally:
             loop.remove_reader(self._master)
@@ -93,18 +107,23 @@ class PtyPort:
             raise
         if self._tap:
             self._tap("tx", data)
-        self._send(self.reader.receive(data, self._clock()))
+        before = self.reader.field.taken
+        self._send(self.reader.receive(data, self._clock()), before)
         self._wake.set()
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes, taken_before: int) -> None:
         if not data:
             return
         room = max(0, LINE_BUFFER - _unread(self._slave))
+        if self._whole and room < len(data):
+            room = 0
         try:
             written = os.write(self._master, data[:room]) if room else 0
         except BlockingIOError:
             written = 0
         self.dropped += len(data) - written
+        if written < len(data):
+            self.lost += self.reader.field.taken - taken_before
         if self._tap and written:
             self._tap("rx", data[:written])
 

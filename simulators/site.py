@@ -95,6 +95,11 @@ def management_topic(reader: str) -> str:
     return f"readers/{reader}/management"
 
 
+def control_topic(reader: str) -> str:
+    """The MQTT topic on which a reader that was not started yet waits for its start."""
+    return f"readers/{reader}/control"
+
+
 def site_row(port: Port, effective_from_us: int) -> Site:
     """The site as the reference topic `sites` has it."""
     return Site(

@@ -17,9 +17,12 @@ from stream.lifetime import FATAL
 from stream.load import MAX_FINDINGS, Checked, LoadInterrupted, check_rows, write_rows
 from stream.log.contract import LogError
 from stream.log.open import LogUrlError, open_log
+from stream.reference import Reference
 from stream.running import run_stages
 from stream.stages import stages_named
+from stream.table import Table, port_table
 from stream.topics_cli import topics
+from stream.trips.resolve import Register
 
 __all__ = ["reference", "stream", "topics"]
 
@@ -43,6 +46,7 @@ LogOption = Annotated[
 class StageChoice(StrEnum):
     """What `--stage` may name."""
 
+    TRIPS = "trips"
     LANES = "lanes"
     LEDGER = "ledger"
     ALL = "all"
@@ -85,15 +89,17 @@ def load(
     file: Annotated[str, typer.Argument(metavar="FILE", help="NDJSON; - for standard input.")],
     log: LogOption,
 ) -> None:
-    """Load rows from NDJSON lines {"topic":…, "key":…, "at_us":…, "value":{…}}; a null value deletes.
+    """Load rows and filings from NDJSON lines {"topic":…, "key":…, "at_us":…, "value":{…}}; null deletes.
 
-    Every line is read first: if any is bad, all findings are printed and nothing is written (exit 1).
+    Odd identifiers are printed as warnings. Every line is read first: if any is bad, all findings are printed and nothing is written (exit 1).
     """
     try:
         with _opened(file) as lines:
-            _report(check_rows(lines), file)
+            register = Register()
+            checked = check_rows(lines, port_table(), register)
+            _report(checked, file)
             lines.seek(0)
-            rows = asyncio.run(_write(log, lines))
+            rows = asyncio.run(_write(log, lines, register if checked.filings else None))
     except OSError as error:
         _say(f"{file}: {error.strerror or error}")
         raise typer.Exit(USAGE) from None
@@ -151,10 +157,17 @@ async def _run(config: StreamConfig, stages: Sequence[Any]) -> int:
     return await run_stages(config.log.url, stages, config.stream)
 
 
-async def _write(url: str, lines: BinaryIO) -> int:
+async def _write(url: str, lines: BinaryIO, register: Register | None) -> int:
+    """Write the lines; with a register filings are resolved by it and by the rows that the log has."""
     log = await open_log(url)
     try:
-        return await write_rows(log, lines)
+        if register is None:
+            return await write_rows(log, lines)
+        table = Table(("credentials", "parties"), Reference())
+        await table.load(log)
+        for row in table.reference.resolvable():
+            register.add(row, newer=False)
+        return await write_rows(log, lines, register.resolve)
     finally:
         await log.aclose()
 
@@ -171,6 +184,10 @@ def _opened(file: str) -> BinaryIO:
 
 
 def _report(checked: Checked, file: str) -> None:
+    for warning in checked.warnings:
+        _say(f"{file}: warning: {warning}")
+    if checked.odd > len(checked.warnings):
+        _say(f"{file}: {checked.odd} warnings (the first {MAX_FINDINGS} are shown)")
     if not checked.bad:
         return
     for finding in checked.findings:

@@ -9,9 +9,9 @@ import msgspec
 from schemas.topics import PARTITIONS
 from stream.log.url import LogUrlError, parse_log_url
 
-StageName = Literal["lanes", "ledger"]
+StageName = Literal["trips", "lanes", "ledger"]
 
-STAGE_NAMES: Final[tuple[StageName, ...]] = ("lanes", "ledger")
+STAGE_NAMES: Final[tuple[StageName, ...]] = ("trips", "lanes", "ledger")
 
 Partition = Annotated[int, msgspec.Meta(ge=0, lt=PARTITIONS)]
 

@@ -13,7 +13,7 @@ from schemas.wire import encode, headers
 from stream.log.contract import Outgoing, Record
 from stream.log.outgoing import MAX_KEY_BYTES
 from stream.reference import Reference
-from stream.stage import Output, Stage, Step, advance, encode_change
+from stream.stage import Output, Stage, Step, advance, encode_change, rejected
 from stream.state import Change, KeyedState
 
 #: Room that a dead letter keeps for its own fields beside the raw bytes.
@@ -101,21 +101,25 @@ class Draft:
 def take_record(
     draft: Draft, stage: Stage, state: KeyedState, reference: Reference, record: Record
 ) -> Step:
-    """Step one input record into the draft and the state; return what was taken.
+    """Step one input record into the draft and the state; return all that was taken.
 
     A step whose output is too large becomes a dead letter and leaves the state as it was.
     """
     large = len(record.value or b"") > LARGE_RECORD
     cause = Cause(record.at_ms * 1_000, _trace(record), large)
-    step = advance(stage, state, reference, record)
-    try:
-        draft.take(step, cause)
-    except OutputTooLarge as error:
-        step = Step([], [Output("rejected", _too_large(stage, record, str(error)))])
-        draft.take(step, cause)
-    state.apply(step.changes)
+    taken = Step([], [])
+    for wanted in advance(stage, state, reference, record):
+        step = wanted
+        try:
+            draft.take(step, cause)
+        except OutputTooLarge as error:
+            step = Step([], [rejected(stage, record, "invalid", str(error))])
+            draft.take(step, cause)
+        state.apply(step.changes)
+        taken.changes.extend(step.changes)
+        taken.outputs.extend(step.outputs)
     draft.next_offset = record.offset + 1
-    return step
+    return taken
 
 
 def event_time_us(message: Message) -> int | None:
@@ -162,19 +166,6 @@ def _cut(rejected: Rejected) -> Rejected:
         raw=None if raw is None else raw[:room],
         key=None if key is None else key[:MAX_REJECTED_KEY],
         detail=f"{rejected.detail[:300]} (cut; {whole} bytes as it came)",
-    )
-
-
-def _too_large(stage: Stage, record: Record, detail: str) -> Rejected:
-    return Rejected(
-        stage=stage.name,
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        raw=record.value,
-        reason="invalid",
-        detail=detail,
     )
 
 

@@ -1,20 +1,32 @@
-"""Load reference rows from NDJSON into the event log: all lines are good, or nothing is written."""
+"""Load reference rows and filings from NDJSON into the event log: all lines are good, or nothing is written."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Final, NamedTuple, get_args
 
+from schemas.ports import Port
 from schemas.reference import ReferenceRow
 from schemas.topics import TOPICS
+from schemas.trips import TripFiling
 from schemas.wire import encode, headers
+from stream.identifiers.rows import check_row
 from stream.log.contract import EventLog, LogError, Outgoing
 from stream.ndjson import MAX_LINE_BYTES, Line, LineError, parse_line
+from stream.trips.check import check_filing
+from stream.trips.resolve import Register
 
-#: Topics that reference rows stand in.
+#: The rows of trips: only the trips stage writes them.
+TRIPS: Final = "trips"
+
+#: Topics that reference rows are loaded into.
 REFERENCE_TOPICS: Final = tuple(
     name
     for name, topic in TOPICS.items()
-    if topic.messages and set(topic.messages) <= set(get_args(ReferenceRow))
+    if name != TRIPS and topic.messages and set(topic.messages) <= set(get_args(ReferenceRow))
 )
+
+#: Filings are no reference rows: the trips stage takes them and makes the rows of `trips`.
+FILINGS: Final = "trip-filings"
 
 #: Findings that are kept; the rest is only counted.
 MAX_FINDINGS: Final = 50
@@ -32,6 +44,11 @@ class Checked(NamedTuple):
     bad: int
     #: The first bad lines.
     findings: list[LineError]
+    #: Identifiers that are odd in good lines, and the first of them.
+    odd: int = 0
+    warnings: Sequence[LineError] = ()
+    #: Filings among the good lines.
+    filings: int = 0
 
 
 class LoadInterrupted(LogError):  # noqa: N818 - named by what happened
@@ -47,22 +64,42 @@ class LoadInterrupted(LogError):  # noqa: N818 - named by what happened
         self.written = written
 
 
-def check_rows(lines: BinaryIO) -> Checked:
-    """Read every line; empty lines are skipped."""
-    rows = bad = 0
+def check_rows(
+    lines: BinaryIO, ports: Mapping[str, Port] | None = None, register: Register | None = None
+) -> Checked:
+    """Read every line; empty lines are skipped.
+
+    `ports`: the port table that filings are checked by. `register` takes the rows that filings of the same
+    file may be resolved by.
+    """
+    counts = Counter[str]()
     findings: list[LineError] = []
-    for line in _lines(lines):
-        if isinstance(line, Line):
-            rows += 1
+    warnings: list[LineError] = []
+    for number, line in _lines(lines):
+        wrong, odd = _looked_at(number, line, ports or {})
+        counts["bad" if wrong else "rows"] += 1
+        findings += wrong[: MAX_FINDINGS - len(findings)]
+        if wrong or isinstance(line, LineError) or line.message is None:
             continue
-        bad += 1
-        if len(findings) < MAX_FINDINGS:
-            findings.append(line)
-    return Checked(rows, bad, findings)
+        counts["odd"] += len(odd)
+        warnings += odd[: MAX_FINDINGS - len(warnings)]
+        counts["filings"] += line.topic == FILINGS
+        if register is not None:
+            register.add(line.message)
+    return Checked(
+        rows=counts["rows"],
+        bad=counts["bad"],
+        findings=findings,
+        odd=counts["odd"],
+        warnings=tuple(warnings),
+        filings=counts["filings"],
+    )
 
 
-async def write_rows(log: EventLog, lines: BinaryIO) -> int:
-    """Append every row, in order; return how many.
+async def write_rows(
+    log: EventLog, lines: BinaryIO, resolve: Callable[[TripFiling], TripFiling] | None = None
+) -> int:
+    """Append every row, in order; return how many. `resolve` finds the ids that filings lack.
 
     The lines must have been checked. Raises `LoadInterrupted`, or `ValueError` for a line that has changed.
     """
@@ -70,9 +107,11 @@ async def write_rows(log: EventLog, lines: BinaryIO) -> int:
     written = 0
     chunk: list[Outgoing] = []
     try:
-        for line in _lines(lines):
+        for _, line in _lines(lines):
             if isinstance(line, LineError):
                 raise ValueError(f"the file has changed while it was read: {line}")  # noqa: TRY004
+            if resolve is not None and isinstance(line.message, TripFiling):
+                line = line._replace(message=resolve(line.message))  # noqa: PLW2901
             chunk.append(_outgoing(line))
             if len(chunk) == CHUNK:
                 await appender.append(chunk)
@@ -86,12 +125,45 @@ async def write_rows(log: EventLog, lines: BinaryIO) -> int:
         await appender.aclose()
 
 
-def _lines(lines: BinaryIO) -> Iterator[Line | LineError]:
+def _looked_at(
+    number: int, line: Line | LineError, ports: Mapping[str, Port]
+) -> tuple[list[LineError], list[LineError]]:
+    """What is wrong with a line, and what is only odd about it."""
+    if isinstance(line, LineError):
+        return [line], []
+    match line.message:
+        case None:
+            return [], []
+        case TripFiling() as filing:
+            verdict = check_filing(filing, ports)
+            if verdict.refused is not None:
+                return [LineError(number, "$.value", verdict.refused)], []
+            odd = [(one.path, one.code, one.detail) for one in verdict.findings]
+            return [], [_finding(number, *one) for one in odd]
+        case message:
+            found = list(check_row(message))
+            wrong = [
+                _finding(number, path, one.code, one.detail)
+                for path, one in found
+                if one.severity == "reject"
+            ]
+            return wrong, [
+                _finding(number, path, one.code, one.detail)
+                for path, one in found
+                if one.severity == "warn"
+            ]
+
+
+def _finding(number: int, path: str, code: str, detail: str) -> LineError:
+    return LineError(number, f"$.value.{path}", f"{code}: {detail}")
+
+
+def _lines(lines: BinaryIO) -> Iterator[tuple[int, Line | LineError]]:
     for number, text in enumerate(_bounded(lines), 1):
         if text is None:
-            yield LineError(number, "$", f"longer than {MAX_LINE_BYTES} bytes")
+            yield number, LineError(number, "$", f"longer than {MAX_LINE_BYTES} bytes")
         elif text:
-            yield _reference_line(parse_line(number, text), number)
+            yield number, _loadable(parse_line(number, text), number)
 
 
 def _bounded(lines: BinaryIO) -> Iterator[bytes | None]:
@@ -105,9 +177,19 @@ def _bounded(lines: BinaryIO) -> Iterator[bytes | None]:
         yield None
 
 
-def _reference_line(line: Line | LineError, number: int) -> Line | LineError:
-    if isinstance(line, Line) and line.topic not in REFERENCE_TOPICS:
-        return LineError(number, "$.topic", f"expected one of {', '.join(REFERENCE_TOPICS)}")
+def _loadable(line: Line | LineError, number: int) -> Line | LineError:
+    if isinstance(line, LineError):
+        return line
+    if line.topic == FILINGS:
+        if isinstance(line.message, TripFiling):
+            return line
+        return LineError(number, "$.value.type", "the stages write it; expected trip_filing")
+    if line.topic == TRIPS:
+        detail = f"the trips stage writes it; load a trip_filing into {FILINGS} instead"
+        return LineError(number, "$.topic", detail)
+    if line.topic not in REFERENCE_TOPICS:
+        known = ", ".join((*REFERENCE_TOPICS, FILINGS))
+        return LineError(number, "$.topic", f"expected one of {known}")
     return line
 
 

@@ -4,7 +4,8 @@ A stage is pure: `step(state, reference, given) -> Step`. It changes nothing, re
 I/O; the worker (or a replay) applies the changes and writes the outputs.
 """
 
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, cast
 
 import msgspec
 
@@ -57,6 +58,13 @@ class Step(NamedTuple):
 NOTHING = Step([], [])
 
 
+class Admitted(NamedTuple):
+    """What a record's origin allows: messages to be stepped now, in order, and what else follows from it."""
+
+    messages: Sequence[Message]
+    step: Step = NOTHING
+
+
 class Stage(Protocol):
     """A stage of the stream."""
 
@@ -80,8 +88,55 @@ class Stage(Protocol):
         ...
 
 
-def advance(stage: Stage, state: KeyedState, reference: Reference, record: Record) -> Step:
-    """Decode a record of the stage's input and step; what cannot be taken becomes a `Rejected`."""
+class Guarded(Stage, Protocol):
+    """A stage that looks at where a record comes from before it uses what is in it."""
+
+    def admit(
+        self, state: KeyedState, reference: Reference, record: Record, message: Message
+    ) -> Admitted:
+        """Which messages may be used now: this one, or ones that waited for it, or none."""
+        ...
+
+
+def advance(
+    stage: Stage, state: KeyedState, reference: Reference, record: Record
+) -> Iterator[Step]:
+    """Decode a record of the stage's input and step; what cannot be taken becomes a `Rejected`.
+
+    Each step must be applied to the state before the next one is asked for.
+    """
+    message = _message(stage, record)
+    if isinstance(message, Step):
+        yield message
+        return
+    messages: Sequence[Message] = (message,)
+    if hasattr(stage, "admit"):
+        messages, step = cast("Guarded", stage).admit(state, reference, record, message)
+        if step is not NOTHING:
+            yield step
+    for one in messages:
+        yield stage.step(state, reference, Input(record.partition, record.offset, one))
+
+
+def rejected(stage: Stage, record: Record, reason: RejectReason, detail: str) -> Output:
+    """The dead letter of a record."""
+    return Output(
+        "rejected",
+        Rejected(
+            stage=stage.name,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key,
+            raw=record.value,
+            reason=reason,
+            detail=detail[:400],
+        ),
+    )
+
+
+def _message(stage: Stage, record: Record) -> Message | Step:
+    """The message of a record, or the step that rejects it."""
     if record.value is None:
         return _reject(stage, record, "malformed", "a record without a value")
     try:
@@ -94,21 +149,11 @@ def advance(stage: Stage, state: KeyedState, reference: Reference, record: Recor
         and partition_of(key.encode(), TOPICS[record.topic].partitions) != record.partition
     ):
         return _reject(stage, record, "wrong_partition", f"key {key[:80]!r} belongs elsewhere")
-    return stage.step(state, reference, Input(record.partition, record.offset, message))
+    return message
 
 
 def _reject(stage: Stage, record: Record, reason: RejectReason, detail: str) -> Step:
-    rejected = Rejected(
-        stage=stage.name,
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        raw=record.value,
-        reason=reason,
-        detail=detail[:400],
-    )
-    return Step([], [Output("rejected", rejected)])
+    return Step([], [rejected(stage, record, reason, detail)])
 
 
 def encode_change(change: Change) -> bytes | None:

@@ -7,8 +7,9 @@ from stream.config import StageName
 from stream.lanes.step import LANES
 from stream.ledger.step import LEDGER
 from stream.stage import Stage
+from stream.trips.step import TRIPS
 
-STAGES: Final[dict[StageName, Stage]] = {"lanes": LANES, "ledger": LEDGER}
+STAGES: Final[dict[StageName, Stage]] = {"trips": TRIPS, "lanes": LANES, "ledger": LEDGER}
 
 
 def stages_named(names: Iterable[StageName]) -> list[Stage]:

@@ -16,6 +16,7 @@ from typing import Final
 
 import structlog
 
+from schemas.topics import TOPICS
 from stream.config import StreamTable
 from stream.draft import Cause, Draft, OutputTooLarge, take_record
 from stream.log.contract import EventLog, LogUnavailable, Reader, Record, TopicPartition
@@ -29,6 +30,9 @@ _journal = structlog.get_logger(__name__)
 
 #: A line about lag and counts at most so often.
 HEALTH_S: Final = 30.0
+
+#: Ticks stay where they are written: a topic that is kept for ever gets them no more often than this.
+KEPT_TICK_S: Final = 600.0
 
 #: Reference rows taken in one round; bounds how long the input waits for a large load.
 MAX_ROWS: Final = 500
@@ -68,7 +72,8 @@ class Worker:
         self._reader = reader
         self._settings = settings
         self._clock = clock
-        self._next_tick = self._next_health = 0.0
+        self._next_tick = dict.fromkeys((one.stage.input for one in owned), 0.0)
+        self._next_health = 0.0
 
     @classmethod
     async def start(
@@ -172,11 +177,13 @@ class Worker:
 
     def _tick(self, drafts: dict[TopicPartition, Draft]) -> None:
         now = time.monotonic()
-        if now < self._next_tick:
-            return
-        self._next_tick = now + self._settings.tick_s
+        due = {topic for topic, at in self._next_tick.items() if now >= at}
+        for topic in due:
+            kept = TOPICS[topic].retention_ms is None and not TOPICS[topic].compacted
+            tick_s = self._settings.tick_s
+            self._next_tick[topic] = now + (max(tick_s, KEPT_TICK_S) if kept else tick_s)
         for at, one in self._owned.items():
-            if one.stage.ticks:
+            if one.stage.ticks and at.topic in due:
                 drafts[at].tick(self._clock())
                 self.counts["ticks"] += 1
 

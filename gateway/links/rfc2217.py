@@ -132,7 +132,8 @@ class Rfc2217Link:
     def _once(self) -> str:
         """One connection from its beginning to its end; return why it ended."""
         try:
-            port = BoundedPort(f"rfc2217://{self._name}", self._url.baud)
+            url = self._url
+            port = BoundedPort(f"rfc2217://{self._name}", url.baud, xonxoff=url.xonxoff)
         except (OSError, ValueError) as error:
             return f"the serial port at {self._name} cannot be opened: {_reason(error)}"
         with self._lock:

@@ -8,7 +8,6 @@ import asyncio
 import errno
 import fcntl
 import os
-import secrets
 import termios
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,14 +17,17 @@ from typing import Final
 import serial
 
 from gateway.link import Chunk, Clock, Link, LinkDown, LinkUp, SerialUrl, Tell, Ticket, parse_link
+from gateway.network import Retry
 from gateway.tables import Config
 
 #: Bytes of one read; a kernel's line buffer holds 4 KiB.
-READ_BYTES: Final = 65_536
+READ_BYTES: Final = 8_192
 
-#: Waits between attempts to open a port, seconds: doubled from the first to the last, and jittered.
-FIRST_WAIT_S: Final = 0.1
+#: The longest wait between attempts to open a port, seconds: who plugs a reader in looks at it.
 LAST_WAIT_S: Final = 2.0
+
+#: What the kernel's refusal of a second opener is called, until it is known who the first one is.
+LOCKED: Final = "locked"
 
 #: How long a command may take to go out. Nothing is read meanwhile, and a line drops what is not read.
 WRITE_S: Final = 0.2
@@ -34,7 +36,7 @@ WRITE_S: Final = 0.2
 class PortLost(OSError):  # noqa: N818 - named by what happened
     """The port cannot be read or opened; the text is for a person.
 
-    `doubtful`: it may be unplugged, or somebody else may use it; `_cause` tells which.
+    `doubtful`: it may be unplugged, or somebody else may use it; `cause_of` tells which.
     """
 
     def __init__(self, text: str, *, doubtful: bool = False) -> None:
@@ -60,27 +62,25 @@ class SerialLink:
         self._reader = reader
         self._url = url
         self._now_us = now_us
+        self._retry = Retry(last_s=LAST_WAIT_S)
         self._port: serial.Serial | None = None
 
     async def run(self, tell: Tell) -> None:
         """Open the port, hear, and open it again for ever."""
-        wait_s = FIRST_WAIT_S
         while True:
             try:
                 self._port = _open(self._url)
-                wait_s = FIRST_WAIT_S
                 await tell(LinkUp(self._reader, self._now_us()))
                 await self._hear(self._port.fileno(), tell)
             except PortLost as error:
                 at_us, cause = self._now_us(), str(error)
                 self._close()
                 if error.doubtful:
-                    cause = await asyncio.to_thread(_cause, self._url.path, cause)
+                    cause = await asyncio.to_thread(cause_of, self._url.path, cause)
                 await tell(LinkDown(self._reader, at_us, cause))
             finally:
                 self._close()
-            await asyncio.sleep(wait_s * (0.5 + secrets.randbelow(1000) / 1000))
-            wait_s = min(wait_s * 2, LAST_WAIT_S)
+            await asyncio.sleep(self._retry.wait_s())
 
     async def write(self, reader: str, data: bytes) -> bool:  # noqa: ARG002 - there is one reader
         """Send bytes; False when the port is not open or takes none."""
@@ -112,6 +112,7 @@ class SerialLink:
                 raise PortLost(error.strerror or str(error), doubtful=True) from error
             if not data:
                 raise PortLost("the line ended", doubtful=True)
+            self._retry.worked()
             await tell(Chunk(self._reader, data, self._now_us()))
 
     def _close(self) -> None:
@@ -143,7 +144,7 @@ async def _ready(descriptor: int, *, write: bool = False) -> None:
 def _open(url: SerialUrl) -> serial.Serial:
     """The port, locked against a second reader. Raises `PortLost`."""
     try:
-        port = serial.Serial(url.path, url.baud, timeout=0, exclusive=True)
+        port = serial.Serial(url.path, url.baud, timeout=0, exclusive=True, xonxoff=url.xonxoff)
         if not os.path.realpath(url.path).startswith("/dev/pts/"):
             fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
     except (serial.SerialException, OSError, ValueError) as error:
@@ -154,18 +155,23 @@ def _open(url: SerialUrl) -> serial.Serial:
             text = f"no right to open {url.path}: add this user to the group that owns it (dialout)"
             raise PortLost(text) from error
         if code in {errno.EAGAIN, errno.EBUSY, errno.EWOULDBLOCK}:
-            raise PortLost("locked", doubtful=True) from error
+            raise PortLost(LOCKED, doubtful=True) from error
         raise PortLost(f"{url.path} cannot be opened: {error}") from error
     return port
 
 
-def _cause(path: str, text: str) -> str:
+def cause_of(path: str, text: str) -> str:
     """Tell a port that is gone from one that somebody else uses."""
     if not Path(path).exists():
         return f"{path} is gone: unplugged"
     others = users_of(path)
     if others:
         return f"{path} is used by {', '.join(others)} too: stop it, one program a port"
+    if text == LOCKED:
+        return (
+            f"{path} is locked by another program that this user may not see (sudo fuser -v {path}): "
+            "stop it, one program a port"
+        )
     return f"{path}: {text}"
 
 

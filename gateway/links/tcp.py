@@ -15,8 +15,9 @@ from gateway.link import Chunk, Clock, Link, LinkDown, LinkUp, TcpUrl, Tell, Tic
 from gateway.network import Retry, address, keep_alive
 from gateway.tables import Config
 
-#: Bytes of one read. asyncio holds at most twice as many and then stops reading.
-READ_BYTES: Final = 65_536
+#: Bytes of one read: garbage made to cost a decoder the most must not hold the others up for long. asyncio
+#: holds at most twice as many and then stops reading.
+READ_BYTES: Final = 8_192
 
 CONNECT_S: Final = 5.0
 

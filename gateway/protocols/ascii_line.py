@@ -48,6 +48,7 @@ from gateway.ascii_lines import (
     transcore_text,
     unescaped,
 )
+from gateway.ascii_round import Round
 from gateway.options import parse_options
 from gateway.reads import Due, OptionError, Outcome, Read, ReaderNote, Rejected
 
@@ -61,8 +62,6 @@ MAX_LINE: Final = 512
 STALE_US: Final = 200_000
 #: How long tags wait for the line that tells their antenna.
 HOLD_US: Final = 1_000_000
-#: Tags that wait: bounds what a reader that never ends a round costs.
-MAX_HELD: Final = 1_000
 #: metraTec: silence after which the inventory is started again; each round says something (unverified).
 REISSUE_US: Final = 5_000_000
 #: ECP: an equal message within this time is the same one, sent again (12.7 s by default).
@@ -124,11 +123,7 @@ class AsciiLineDecoder:
         #: The line before ended, so this one is whole.
         self._in_step = False
         self._last_form: str | None = None
-        #: Reads that wait, with their lines: for their antenna, and for the end of the round.
-        self._open: list[tuple[Read, bytes]] = []
-        self._settled: list[tuple[Read, bytes]] = []
-        self._held_us: int | None = None
-        self._refused = 0
+        self._round = Round()
         #: The last ECP message: (line, first heard, last heard).
         self._report: tuple[bytes, int, int] | None = None
         self._started = False
@@ -182,11 +177,11 @@ class AsciiLineDecoder:
         outcomes: list[Outcome] = []
         if (self._buffer or self._skipping) and now_us - self._byte_us >= STALE_US:
             self._drop(self._byte_us, outcomes)
-        if self._held_us is not None and now_us - self._held_us >= HOLD_US:
+        if self._round.since_us is not None and now_us - self._round.since_us >= HOLD_US:
             self._give_up(outcomes)
         send, self._reply = self._reply, b""
         times = [self._byte_us + STALE_US] if (self._buffer or self._skipping) else []
-        times += [] if self._held_us is None else [self._held_us + HOLD_US]
+        times += [] if self._round.since_us is None else [self._round.since_us + HOLD_US]
         if self._started:
             send += self._again(now_us, times)
         return Due(send, outcomes, min(times, default=None))
@@ -317,11 +312,12 @@ class AsciiLineDecoder:
             outcomes.append(read)
 
     def _hold(self, read: Read, line: bytes, outcomes: list[Outcome]) -> None:
-        if self._held_us is None:
-            self._held_us = read.at_us
-        self._open.append((read, line))
-        if len(self._open) + len(self._settled) >= MAX_HELD:
+        if not self._round.hold(read, line):
             self._give_up(outcomes)
+
+    def _give_up(self, outcomes: list[Outcome]) -> None:
+        counted = (self._last_form or self._dialect) == "metratec_ascii"
+        self._round.give_up(outcomes, counted=counted)
 
     def _say(
         self, said: RoundEnd | Note | Bad, line: bytes, at_us: int, outcomes: list[Outcome]
@@ -329,7 +325,7 @@ class AsciiLineDecoder:
         """What a line without a tag says."""
         match said:
             case RoundEnd():
-                self._round_end(said, at_us, outcomes)
+                self._round.end(said, at_us, outcomes)
             case Note(kind=kind, detail=detail):
                 outcomes.append(ReaderNote(kind=kind, at_us=at_us, detail=detail))
             case Bad(reason=reason, detail=detail):
@@ -338,49 +334,8 @@ class AsciiLineDecoder:
     def _reject(
         self, reason: str, raw: bytes, at_us: int, outcomes: list[Outcome], detail: str = ""
     ) -> None:
-        """Reject; it may have told an antenna, so that of the tags before it is not known any more."""
-        self._settle(None)
-        self._refused += 1
+        self._round.refuse()
         outcomes.append(Rejected(reason=reason, raw=raw, at_us=at_us, detail=detail))
-
-    def _settle(self, antenna: int | None) -> None:
-        """The antenna of the reads that wait for one is known, or will never be."""
-        if antenna is None:
-            self._settled += self._open
-        else:
-            self._settled += [(replace(read, antenna=antenna), line) for read, line in self._open]
-        self._open = []
-
-    def _round_end(self, end: RoundEnd, at_us: int, outcomes: list[Outcome]) -> None:
-        self._settle(end.antenna)
-        if end.whole:
-            heard, told = len(self._settled), end.tags
-            if told is not None and not heard <= told <= heard + self._refused:
-                self._miscounted(told, at_us, outcomes)
-            self._release(outcomes, doubtful=told is not None and told != heard)
-        outcomes.append(ReaderNote(kind="round", at_us=at_us, detail=end.detail))
-
-    def _miscounted(self, told: int, at_us: int, outcomes: list[Outcome]) -> None:
-        """Two lines may have become one: none of the round is believed."""
-        detail = f"{len(self._settled)} tags, the reader counted {told}"
-        if not self._settled:
-            outcomes.append(ReaderNote(kind="reads_lost", at_us=at_us, detail=detail))
-        for read, line in self._settled:
-            outcomes.append(
-                Rejected(reason="bad_count", raw=line, at_us=read.at_us, detail=detail),
-            )
-        self._settled = []
-
-    def _give_up(self, outcomes: list[Outcome]) -> None:
-        """The round does not end: its tags have no antenna; without their number they are doubtful."""
-        self._settle(None)
-        counted = (self._last_form or self._dialect) == "metratec_ascii"
-        self._release(outcomes, doubtful=counted)
-
-    def _release(self, outcomes: list[Outcome], *, doubtful: bool) -> None:
-        for read, _ in self._settled:
-            outcomes.append(replace(read, after_resync=True) if doubtful else read)
-        self._settled, self._held_us, self._refused = [], None, 0
 
 
 def decoder(options: Mapping[str, object]) -> AsciiLineDecoder:

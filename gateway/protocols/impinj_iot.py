@@ -11,7 +11,8 @@ when the reader queued the event, nine digits of a second; `lastSeenTime` is whe
 and `xpcHex` are hex. Without further settings there is only `epc`, and no PC.
 
 Other inner objects are notes. `overflow` says that the reader threw away events that nobody fetched: reads
-are lost. What the reader publishes when it connects, leaves or is lost is plain text, set on the reader.
+are lost. A tag that was asked to prove itself has `tagAuthenticationResponse`: the reader's message and the tag's answer,
+which only Impinj's service can check. What the reader publishes when it connects, leaves or is lost is plain text, set on the reader.
 
 Sources: a message of an R700 (`tests/captures/README.md`) and version 1.7.0 of the API description that these
 readers serve. Unverified: diagnostic, inventoryTerminated and location events, and events without a PC.
@@ -20,24 +21,23 @@ readers serve. Unverified: diagnostic, inventoryTerminated and location events, 
 from binascii import a2b_base64, b2a_base64, unhexlify
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
 import msgspec
 import orjson
 
+from gateway.facts import AntennaState, Fact, Lost, Pin
+from gateway.json_batch import (
+    MAX_DETAIL,
+    FieldError,
+    Part,
+    microseconds,
+    outcomes_of,
+    parsed,
+    texts,
+)
 from gateway.options import parse_options
-from gateway.reads import Due, Outcome, Read, ReaderNote, Rejected
-
-#: An event has well below 4 KiB; more than this is not parsed at all.
-MAX_PAYLOAD: Final = 1 << 20
-#: Of one rejected object; bounds the table of rejects.
-MAX_RAW: Final = 4096
-#: Objects of one payload that are rejected one by one: bounds what a hostile array costs.
-MAX_REJECTED: Final = 100
-#: Objects of one payload: an event has 90 bytes or more, so an honest MiB holds fewer.
-MAX_BATCH: Final = 20_000
-#: Characters of a note's text.
-MAX_DETAIL: Final = 200
+from gateway.reads import Due, Outcome, Proof, Read, ReaderNote, Rejected
 
 #: `eventType` of an event that is no tag -> kind of the note, and what of it the text says. Location events
 #: name a tag, so nothing of them is said.
@@ -58,6 +58,9 @@ NOTES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "tagLocationExit": ("location_exit", ()),
 }
 
+#: A reader's buffer has 100,000 events or fewer; a greater count of lost ones is no count.
+MAX_LOST: Final = 1_000_000_000
+
 _TAG: Final = "tagInventory"
 _EVENT: Final = "Event"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -65,13 +68,18 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 _PLAIN: Final = str.maketrans("+/", "-_")
 
-T = TypeVar("T")
-
 #: PC can count 62 bytes; the rest is slack.
 _Hex = Annotated[str, msgspec.Meta(max_length=2 * 66)]
 _Base64 = Annotated[str, msgspec.Meta(max_length=88)]
 _Time = Annotated[str, msgspec.Meta(max_length=64)]
 _Text = Annotated[str, msgspec.Meta(max_length=256)]
+
+
+class _Answer(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """What a tag with Impinj's authentication answered to the reader's message."""
+
+    message_hex: _Hex | None = None
+    response_hex: _Hex | None = None
 
 
 class _Tag(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -89,6 +97,7 @@ class _Tag(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     frequency: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] | None = None
     phase_angle: Annotated[float, msgspec.Meta(ge=-360, le=360)] | None = None
     last_seen_time: _Time | None = None
+    tag_authentication_response: _Answer | None = None
 
 
 class _Message(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -100,7 +109,6 @@ class _Message(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 
 _MESSAGE: Final = msgspec.json.Decoder(_Message)
-_BATCH: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _TABLE: Final = msgspec.json.Decoder(dict[str, object])
 
 
@@ -132,18 +140,12 @@ class ImpinjIotDecoder:
 
     def feed(self, data: bytes, at_us: int) -> list[Outcome]:
         """Take one payload; an object of an array that is bad rejects only itself."""
-        if len(data) > MAX_PAYLOAD:
-            return [_rejected("too_large", data, at_us, f"{len(data)} bytes of {MAX_PAYLOAD}")]
-        try:
-            if data[:1] != b"{" and data[:64].lstrip()[:1] == b"[":
-                return _batch(data, at_us)
-            return [_take(data, at_us)]
-        except _FieldError as error:
-            kind = self._texts.get(bytes(data))
-            if kind is None:
-                return [_rejected(error.reason, data, at_us, error.detail)]
-            # These texts are the same every time, so only the time tells two of them apart.
-            return [ReaderNote(kind=kind, at_us=at_us, key=f"{kind}@{at_us}")]
+        outcomes = outcomes_of(data, at_us, _take)
+        kind = self._texts.get(bytes(data))
+        if kind is None or not isinstance(outcomes[0], Rejected):
+            return outcomes
+        # These texts are the same every time, so only the time tells two of them apart.
+        return [ReaderNote(kind=kind, at_us=at_us, key=f"{kind}@{at_us}")]
 
     def due(self, now_us: int) -> Due:  # noqa: ARG002 - the contract's signature
         """Nothing is ever due."""
@@ -159,74 +161,28 @@ def decoder(options: Mapping[str, object]) -> ImpinjIotDecoder:
     return ImpinjIotDecoder(parse_options(ImpinjIotOptions, options))
 
 
-class _FieldError(ValueError):
-    """Inside this module: an object that says nothing usable, and why."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-
-
-def _rejected(reason: str, raw: bytes, at_us: int, detail: str) -> Rejected:
-    return Rejected(reason=reason, raw=raw[:MAX_RAW], at_us=at_us, detail=detail[:MAX_DETAIL])
-
-
-def _batch(data: bytes, at_us: int) -> list[Outcome]:
-    parts = _decode(_BATCH, data)
-    if len(parts) > MAX_BATCH:
-        return [_rejected("too_large", data, at_us, f"{len(parts)} objects of {MAX_BATCH}")]
-    if not parts:
-        return [ReaderNote(kind="batch", at_us=at_us, detail="empty")]
-    outcomes: list[Outcome] = []
-    rejected = 0
-    for number, part in enumerate(parts):
-        try:
-            outcomes.append(_take(part, at_us))
-        except _FieldError as error:
-            rejected += 1
-            if rejected <= MAX_REJECTED:
-                detail = error.detail.replace("`$", f"`$[{number}]", 1)
-                outcomes.append(_rejected(error.reason, bytes(part), at_us, detail))
-    if rejected > MAX_REJECTED:
-        detail = f"{rejected - MAX_REJECTED} more objects of this payload"
-        outcomes.append(_rejected("more_rejected", b"", at_us, detail))
-    return outcomes
-
-
-def _take(part: bytes | msgspec.Raw, at_us: int) -> Outcome:
-    """What one object says; raises `_FieldError` when it says nothing usable."""
-    message = _decode(_MESSAGE, part)
+def _take(part: Part, at_us: int, outcomes: list[Outcome]) -> None:
+    """Add what one object says; raises `FieldError` when it says nothing usable."""
+    message = parsed(_MESSAGE, part)
     tag, event_type = message.tag_inventory_event, message.event_type
     if tag is not None and (event_type == _TAG or event_type is None):
-        return _read(message.timestamp, tag, at_us)
-    event = _decode(_TABLE, part)
-    return _note(event, event_type, at_us)
-
-
-def _decode(decoder: msgspec.json.Decoder[T], part: bytes | msgspec.Raw) -> T:
-    """Decode JSON; raises `_FieldError`, whatever the bytes."""
-    try:
-        return decoder.decode(part)
-    except msgspec.ValidationError as error:
-        text, _, path = str(error).partition(" - at `$")
-        raise _FieldError("bad_field", f"{text} - at `${path.rstrip('`')}`") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        # A UnicodeDecodeError's text is plain, too: no bytes of the payload but the one at fault.
-        raise _FieldError("not_json", str(error)) from None
+        outcomes.append(_read(message.timestamp, tag, at_us))
+    else:
+        event = parsed(_TABLE, part)
+        outcomes.append(_note(event, message, at_us))
 
 
 def _read(timestamp: str | None, tag: _Tag, at_us: int) -> Read:
     epc = _number(tag.epc, tag.epc_hex, "epc")
     if epc is None:
-        raise _FieldError("bad_field", "neither epc nor epcHex - at `$.tagInventoryEvent`")
+        raise FieldError("bad_field", "neither epc nor epcHex - at `$.tagInventoryEvent`")
     pc = None if tag.pc is None else _base64(tag.pc, "pc")
     if pc is not None and len(pc) != 2:
-        raise _FieldError("bad_field", "not 2 bytes - at `$.tagInventoryEvent.pc`")
+        raise FieldError("bad_field", "not 2 bytes - at `$.tagInventoryEvent.pc`")
     if tag.last_seen_time is None:
-        heard_us = _microseconds(timestamp, "timestamp")
+        heard_us = microseconds(timestamp, "timestamp")
     else:
-        heard_us = _microseconds(tag.last_seen_time, "tagInventoryEvent.lastSeenTime")
+        heard_us = microseconds(tag.last_seen_time, "tagInventoryEvent.lastSeenTime")
     rssi = tag.peak_rssi_cdbm
     return Read(
         epc=epc,
@@ -239,6 +195,19 @@ def _read(timestamp: str | None, tag: _Tag, at_us: int) -> Read:
         rssi_dbm=None if rssi is None else rssi / 100,
         frequency_khz=tag.frequency,
         phase_deg=tag.phase_angle,
+        proof=None if tag.tag_authentication_response is None else _proof(tag),
+    )
+
+
+def _proof(tag: _Tag) -> Proof | None:
+    """What the tag answered to the reader's challenge; its own short TID stays here."""
+    said = tag.tag_authentication_response
+    if said is None or not said.message_hex or not said.response_hex:
+        return None
+    name = "tagAuthenticationResponse"
+    return Proof(
+        challenge=_hex(said.message_hex, f"{name}.messageHex"),
+        answer=_hex(said.response_hex, f"{name}.responseHex"),
     )
 
 
@@ -249,7 +218,7 @@ def _number(base64: str | None, hex_: str | None, name: str) -> bytes | None:
     octets = _base64(base64, name)
     if hex_ is not None and octets != _hex(hex_, f"{name}Hex"):
         text = f"{name} and {name}Hex differ - at `$.tagInventoryEvent.{name}Hex`"
-        raise _FieldError("bad_field", text)
+        raise FieldError("bad_field", text)
     return octets
 
 
@@ -262,7 +231,7 @@ def _base64(text: str, name: str) -> bytes:
         octets = None
     # It passes over characters that are none of the alphabet's, and over a `=` too many.
     if octets is None or len(text) != (len(octets) + 2) // 3 * 4:
-        raise _FieldError("bad_field", f"not base64 - at `$.tagInventoryEvent.{name}`")
+        raise FieldError("bad_field", f"not base64 - at `$.tagInventoryEvent.{name}`")
     return octets
 
 
@@ -270,39 +239,52 @@ def _hex(text: str, name: str) -> bytes:
     try:
         return unhexlify(text)
     except ValueError:
-        raise _FieldError("bad_field", f"not hex - at `$.tagInventoryEvent.{name}`") from None
+        raise FieldError("bad_field", f"not hex - at `$.tagInventoryEvent.{name}`") from None
 
 
-def _microseconds(text: str | None, name: str) -> int:
-    """The reader's time; what is finer than a microsecond is cut."""
-    try:
-        since = datetime.fromisoformat(text or "") - _EPOCH
-    except (ValueError, TypeError):
-        raise _FieldError("bad_field", f"not a time with its zone - at `$.{name}`") from None
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def _note(event: Mapping[str, object], event_type: str | None, at_us: int) -> ReaderNote:
-    """What an event that is no tag says; raises `_FieldError`. An inner object may be missing."""
+def _note(event: Mapping[str, object], message: _Message, at_us: int) -> ReaderNote:
+    """What an event that is no tag says; raises `FieldError`. An inner object may be missing."""
+    event_type = message.event_type
     there = [name for name, value in event.items() if name.endswith(_EVENT) and value is not None]
     if event_type is None and len(there) != 1:
         text = f"{len(there)} inner objects and no eventType - at `$`"
-        raise _FieldError("bad_field", text)
+        raise FieldError("bad_field", text)
     name = there[0].removesuffix(_EVENT) if event_type is None else event_type
     if name not in NOTES and name != _TAG:
-        raise _FieldError("unknown_type", f"{name!a} - at `$.eventType`")
+        raise FieldError("unknown_type", f"{name!a} - at `$.eventType`")
     inner = event.get(f"{name}{_EVENT}") or {}
     if name == _TAG or not isinstance(inner, dict) or there not in ([], [f"{name}{_EVENT}"]):
-        raise _FieldError("bad_field", f"not this object alone - at `$.{name}{_EVENT}`")
+        raise FieldError("bad_field", f"not this object alone - at `$.{name}{_EVENT}`")
     kind, names = NOTES[name]
-    return ReaderNote(kind=kind, at_us=at_us, detail=_texts(inner, names)[:MAX_DETAIL])
+    return ReaderNote(
+        kind=kind,
+        at_us=at_us,
+        detail=texts(inner, names)[:MAX_DETAIL],
+        reader_at_us=_time(message.timestamp),
+        facts=_facts(name, inner),
+    )
 
 
-def _texts(inner: Mapping[str, object], names: Sequence[str]) -> str:
-    """`name value` of those that are there and plain; what is not plain is not for one line of text."""
-    plain = (bool, int, float, str)
-    found = ((name, inner.get(name)) for name in names)
-    return ", ".join(f"{name} {value}" for name, value in found if isinstance(value, plain))
+def _facts(name: str, inner: Mapping[str, object]) -> tuple[Fact, ...]:
+    """What a program can use of an event; what is of the wrong type is left away."""
+    match name, inner:
+        case "overflow", _:
+            purged = inner.get("eventsPurged")
+            count = purged if isinstance(purged, int) and 0 <= purged <= MAX_LOST else None
+            return (Lost(count),)
+        case (("antennaConnected" | "antennaDisconnected"), {"antennaPort": int(port)}):
+            return (AntennaState(port, name == "antennaConnected"),)
+        case "gpiTransition", {"gpi": int(pin), "transition": str(transition)}:
+            return (Pin(pin, transition.endswith("high")),)
+        case _:
+            return ()
+
+
+def _time(text: str | None) -> int | None:
+    try:
+        return microseconds(text, "timestamp")
+    except FieldError:
+        return None
 
 
 def timestamp(at_us: int) -> str:

@@ -31,6 +31,7 @@ from gateway.json_path import (
     Place,
     every,
     fits,
+    numbered,
     parse_conditions,
     parse_place,
     written,
@@ -47,6 +48,8 @@ MAX_RAW: Final = 4096
 MAX_REJECTED: Final = 100
 #: Tags, and objects, of one payload.
 MAX_BATCH: Final = 20_000
+#: Numbers written as text that are remembered, of each field.
+MAX_TEXTS: Final = 1_000
 #: Characters of a text about what is wrong.
 MAX_DETAIL: Final = 200
 #: Bytes of an EPC or a TID: PC can count 62; the rest is slack.
@@ -94,10 +97,11 @@ class _Kind(NamedTuple):
 
 
 class _Number(NamedTuple):
-    """A number that is looked for."""
+    """A number that is looked for, and what texts that came before stand for: most messages bring one of them."""
 
     kind: _Kind
     place: Place
+    texts: dict[str, int | float]
 
 
 class _Numbers(TypedDict, total=False):
@@ -182,7 +186,7 @@ class JsonMapDecoder:
                     raise OptionError(f"option {option!r} cannot be {value!r}")
                 self._fixed[kind.name] = int(value)
             elif value:
-                numbers.append(_Number(kind, _path(value, option)))
+                numbers.append(_Number(kind, _path(value, option), {}))
         return numbers
 
     def _batch(self, parts: list[object], taking: "_Taking") -> None:
@@ -198,8 +202,9 @@ class JsonMapDecoder:
             taking.passed_over += 1
             return
         try:
-            for path, tag in every(root, self._tags, where):
+            for inner, number, tag in every(root, self._tags, where):
                 if taking.tags >= MAX_BATCH:
+                    path = numbered(inner, number)
                     taking.reject("too_large", None, f"more than {MAX_BATCH} tags - at `{path}`")
                     return
                 taking.tags += 1
@@ -209,7 +214,7 @@ class JsonMapDecoder:
                 try:
                     taking.outcomes.append(self._read(tag, root, taking.at_us))
                 except _FieldError as error:
-                    place = where if error.from_root else path
+                    place = where if error.from_root else numbered(inner, number)
                     taking.reject("bad_field", tag, f"{error} - at `{place}{error.below}`")
         except NotThere as error:
             taking.reject("bad_field", root, str(error))
@@ -217,10 +222,16 @@ class JsonMapDecoder:
     def _read(self, tag: object, root: object, at_us: int) -> Read:
         """The read that a tag is; raises `_FieldError`."""
         numbers: dict[str, int | float] = {**self._fixed}
-        for kind, place in self._numbers:
+        for kind, place, texts in self._numbers:
             value = place.get(tag, root)
-            if value is not None and value != "":
-                numbers[kind.name] = _number(value, kind, place)
+            if value is None or value == "":
+                continue
+            number = texts.get(value) if isinstance(value, str) else None
+            if number is None:
+                number = _number(value, kind, place)
+                if isinstance(value, str) and len(texts) < MAX_TEXTS:
+                    texts[value] = number
+            numbers[kind.name] = number
         epc = _octets(tag, root, self._epc)
         if epc is None:
             raise _FieldError("nothing there", self._epc)

@@ -26,17 +26,23 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from gateway.gen2 import MAX_EPC_BYTES
+from gateway.gen2 import MAX_EPC_BYTES, RESIDUE, XI
 from gateway.mercury_frames import (
+    ALL_FIELDS,
     FRAMING,
+    FULL,
+    FULL_SIZE,
     GEN2,
     HEAD,
+    MAX_DATA,
     MAX_FRAME,
     MIN_TAG_DATA,
+    PLAIN,
     SEED,
     TAG,
     TAG_HEADER,
     TOO_SHORT,
+    WITH_METADATA,
     announced,
     damaged_tag,
     encode_answer,
@@ -47,6 +53,7 @@ from gateway.mercury_frames import (
 )
 from gateway.options import parse_options
 from gateway.reads import Due, Outcome, Read, ReaderNote, Rejected
+from gateway.serial_frames import SerialFrames, earliest
 
 READING: Final = 0x2F
 ANTENNAS: Final = 0x91
@@ -78,8 +85,6 @@ REGIONS: Final[dict[str, int]] = {
     "OPEN": 0xFF,
 }
 
-#: Silence after which a partial frame is given up: at 115200 baud the bytes of a frame come in 23 ms.
-STALE_US: Final = 100_000
 #: A command that is not answered for so long was not heard; after a stop reads run on for 0.7 s.
 ANSWER_US: Final = 2_000_000
 #: Silence after which the module is started again: a keep-alive comes each second.
@@ -203,21 +208,14 @@ class _Dialogue:
         return self._commands[at]
 
 
-class MercuryDecoder:
+class MercuryDecoder(SerialFrames):
     """One module on one serial line. Holds at most two frames and as much garbage."""
 
     def __init__(self, options: MercuryOptions) -> None:
+        super().__init__(head=HEAD, header=2, most_junk=MAX_FRAME)
         self._dialogue = _Dialogue(options)
-        self._buffer = b""
-        #: Bytes that belong to no frame, and the length that the first of them announced (0: none).
-        self._junk = b""
-        self._announced = 0
-        #: Bytes that must still fit before reads are trusted again; full while the next start is sought.
-        self._doubt = 0
         #: The last frame ended with FF: the next one's first byte, if that frame was cut.
         self._shared = False
-        self._byte_us = 0
-        self._frame_us = 0
         #: When the module's counter was 0, as far as its reads tell, and its last value.
         self._zero_us: int | None = None
         self._last_ms = 0
@@ -233,43 +231,60 @@ class MercuryDecoder:
         self._dialogue.stop()
         return encode_stop()
 
-    def feed(self, data: bytes, at_us: int) -> list[Outcome]:
-        """Take bytes that came at `at_us`; return what they complete."""
-        outcomes: list[Outcome] = []
-        if data:
-            self._byte_us = at_us
-            self._take(self._buffer + data if self._buffer else data, at_us, outcomes, final=False)
-        return outcomes
-
     def due(self, now_us: int) -> Due:
         """Give up a partial frame after 100 ms of silence; send the next command, or all after 3 s."""
-        outcomes: list[Outcome] = []
-        if (self._buffer or self._junk) and now_us - self._byte_us >= STALE_US:
-            outcomes = self.flush(self._byte_us)
-        send, why, next_due_us = self._dialogue.due(now_us, self._frame_us)
+        outcomes, stale_us = self._give_up(now_us)
+        send, why, again_us = self._dialogue.due(now_us, self._frame_us)
         if why:
             outcomes.append(ReaderNote(kind="error", at_us=now_us, detail=why))
-        if self._buffer or self._junk:
-            stale_us = self._byte_us + STALE_US
-            next_due_us = stale_us if next_due_us is None else min(next_due_us, stale_us)
-        return Due(send, outcomes, next_due_us)
+        return Due(send, outcomes, earliest(stale_us, again_us))
 
     def flush(self, at_us: int) -> list[Outcome]:
         """The line is silent or gone: decide about everything that is held."""
-        outcomes: list[Outcome] = []
-        self._take(self._buffer, at_us, outcomes, final=True)
-        self._drop_junk(at_us, outcomes)
-        self._doubt, self._shared = 0, False
+        outcomes = super().flush(at_us)
+        self._shared = False
         return outcomes
 
     def _take(self, data: bytes, at_us: int, outcomes: list[Outcome], *, final: bool) -> None:
         """Consume what is decided, hold the rest. `final`: nothing more will come, decide everything."""
         at, size, good = 0, len(data), 0
         while at < size:
+            if self._doubt == 0 and size - at >= FULL_SIZE:  # the way of every good report
+                start, length, option, head, rssi, place, ms, phase, tail, bits, pc = FULL(data, at)
+                end = at + FRAMING + length
+                if (
+                    start == HEAD
+                    and end <= size
+                    and head >> 8 == ALL_FIELDS
+                    and tail >> 8 == PLAIN
+                    and bits == length - 24 << 3
+                    and pc >> 11 << 1 == length - 28
+                    and pc & XI == 0
+                    and option == WITH_METADATA
+                    and data[at + 2 : at + 5] == TAG_HEADER
+                    and length <= MAX_DATA
+                    and crc_hqx(data[at + 1 : end - 2], SEED) == crc_hqx(data[end - 2 : end], 0)
+                    and crc_hqx(data[at + 29 : end - 2], 0xFFFF) == RESIDUE
+                ):
+                    outcomes.append(
+                        Read(
+                            epc=data[at + 31 : end - 4],
+                            at_us=at_us,
+                            reader_at_us=self._heard_us(ms, at_us),
+                            pc=pc,
+                            antenna=place >> 24 & 15 or 16,
+                            rssi_dbm=rssi,
+                            frequency_khz=place & 0xFFFFFF,
+                            phase_deg=phase,
+                            reads=head & 0xFF or 1,
+                        )
+                    )
+                    at = good = end
+                    continue
             end = at + FRAMING
             if end <= size:
                 end += data[at + 1]
-            if (  # in place, not in a function: this is the way of every good frame
+            if (
                 end <= size
                 and data[at] == HEAD
                 and end - at <= MAX_FRAME
@@ -277,8 +292,7 @@ class MercuryDecoder:
             ):
                 doubtful = self._doubt > 0
                 if doubtful:
-                    self._drop_junk(at_us, outcomes)
-                    self._doubt = max(0, self._doubt - (end - at))
+                    self._trust_again(end - at, at_us, outcomes)
                 outcomes.append(self._outcome(data[at:end], at_us, doubtful))
                 at = good = end
                 continue
@@ -316,33 +330,7 @@ class MercuryDecoder:
             if reason == TOO_SHORT:
                 return 0
         self._doubt = _LONGEST_TAG
-        return self._pass_over(data, at, at_us, outcomes)
-
-    def _pass_over(self, data: bytes, at: int, at_us: int, outcomes: list[Outcome]) -> int:
-        """Put bytes up to the next possible start aside; a rejection ends where a frame was announced to."""
-        length = announced(data, at)
-        if length > 0:
-            self._drop_junk(at_us, outcomes)
-            self._announced = length
-        stop = data.find(HEAD, at + 1)
-        room = (self._announced or MAX_FRAME) - len(self._junk)
-        length = min((len(data) if stop < 0 else stop) - at, room)
-        self._junk += data[at : at + length]
-        if length == room:
-            self._drop_junk(at_us, outcomes)
-        return length
-
-    def _drop_junk(self, at_us: int, outcomes: list[Outcome]) -> None:
-        if not self._junk:
-            return
-        if self._announced:
-            reason = "cut_frame" if len(self._junk) < self._announced else "bad_checksum"
-        elif self._junk[0] == HEAD:
-            reason = "cut_frame" if len(self._junk) < 2 else "bad_header"
-        else:
-            reason = "garbage"
-        outcomes.append(_rejected(reason, self._junk, at_us))
-        self._junk, self._announced = b"", 0
+        return self._pass_over(data, at, announced(data, at), at_us, outcomes)
 
     def _outcome(self, frame: bytes, at_us: int, after_resync: bool) -> Outcome:
         """What a frame says; its CRC fits."""
@@ -352,17 +340,10 @@ class MercuryDecoder:
         if isinstance(content, str):
             return _rejected(content, frame, at_us)
         reads, rssi_dbm, antenna, khz, ms, phase_deg, pc, epc = content
-        heard_us = None
-        if ms is not None and at_us >= 0:
-            zero_us, since_us = self._zero_us, at_us - ms * 1000
-            if zero_us is None or not zero_us < since_us <= zero_us + LATE_US or ms < self._last_ms:
-                self._zero_us = zero_us = since_us
-            self._last_ms = ms
-            heard_us = zero_us + ms * 1000
         return Read(
             epc=epc,
             at_us=at_us,
-            reader_at_us=heard_us,
+            reader_at_us=None if ms is None else self._heard_us(ms, at_us),
             pc=pc,
             antenna=antenna,
             rssi_dbm=rssi_dbm,
@@ -371,6 +352,16 @@ class MercuryDecoder:
             reads=reads or 1,
             after_resync=after_resync,
         )
+
+    def _heard_us(self, ms: int, at_us: int) -> int | None:
+        """When a tag was heard, by the module's count of milliseconds; None without a time of receipt."""
+        if at_us < 0:
+            return None
+        zero_us, since_us = self._zero_us, at_us - ms * 1000
+        if zero_us is None or not zero_us < since_us <= zero_us + LATE_US or ms < self._last_ms:
+            self._zero_us = zero_us = since_us
+        self._last_ms = ms
+        return zero_us + ms * 1000
 
     def _note(self, frame: bytes, at_us: int) -> Outcome:
         """What any other frame says. Its data may hold an EPC, so op and status alone go into the text."""

@@ -19,14 +19,17 @@ Out of step: an EPC is a stranger's, and may hold a whole frame with another car
 - what is found after other damage counts as `after_resync`, until more bytes fit than a tag frame has.
 """
 
+from binascii import crc_hqx
 from collections.abc import Iterator, Mapping
+from struct import Struct
 from typing import Annotated, Final, Literal
 
 import msgspec
 
-from gateway.gen2 import MAX_EPC_BYTES, XI, fault, plain_pc, tag_crc
+from gateway.gen2 import MAX_EPC_BYTES, RESIDUE, XI, fault, plain_pc, tag_crc
 from gateway.options import parse_options
 from gateway.reads import Due, Outcome, Read, ReaderNote, Rejected
+from gateway.serial_frames import SerialFrames, earliest
 
 Envelope = Literal["BB7E", "AADD"]
 
@@ -42,8 +45,6 @@ NO_TAG: Final = 0x15
 
 #: A longer announcement means that we are out of step; it bounds the buffer.
 MAX_PARAMS: Final = 512
-#: Silence after which a partial frame is given up: at 115200 baud the bytes of a frame come in 7 ms.
-STALE_US: Final = 100_000
 #: Silence after which the multiple poll has ended: the device does not announce it.
 REISSUE_US: Final = 1_000_000
 
@@ -57,6 +58,8 @@ _TAG_LENGTHS: Final = range(_TAG_PARAMS, _TAG_PARAMS + MAX_EPC_BYTES + 1, 2)
 #: Header, RSSI and PC: enough to know where a damaged tag frame ends.
 _WINDOW: Final = 8
 _TOO_SHORT: Final = "too short to tell"
+#: Of a tag frame: up to PLh, PLl, RSSI, PC.
+_TAG: Final = Struct(">IBbH").unpack_from
 
 #: First parameter of an error frame.
 ERRORS: Final[dict[int, str]] = {
@@ -126,20 +129,14 @@ def encode(read: Read) -> bytes:
     return encode_tag(read.epc, rssi_dbm=rssi, pc=read.pc)
 
 
-class R200Decoder:
+class R200Decoder(SerialFrames):
     """One R200 on one serial line. Holds at most a frame and as much garbage."""
 
     def __init__(self, options: R200Options) -> None:
+        head, self._tail = bytes.fromhex(options.envelope)
+        super().__init__(head=head, header=_HEADER, most_junk=MAX_PARAMS)
         self._options = options
-        self._head, self._tail = bytes.fromhex(options.envelope)
-        self._buffer = b""
-        #: Bytes that belong to no frame, and the length that the first of them announced (0: none).
-        self._junk = b""
-        self._announced = 0
-        #: Bytes that must still fit before reads are trusted again; full while the next start is sought.
-        self._doubt = 0
-        self._byte_us = 0
-        self._frame_us = 0
+        self._tag_start = int.from_bytes(bytes((head, NOTIFICATION, SINGLE_POLL, 0)), "big")
         self._polling = False
         self._poll_us: int | None = None
         self._rounds_left = 0
@@ -155,54 +152,48 @@ class R200Decoder:
         self._polling = False
         return encode_stop(self._options.envelope)
 
-    def feed(self, data: bytes, at_us: int) -> list[Outcome]:
-        """Take bytes that came at `at_us`; return what they complete."""
-        outcomes: list[Outcome] = []
-        if data:
-            self._byte_us = at_us
-            self._take(self._buffer + data if self._buffer else data, at_us, outcomes, final=False)
-        return outcomes
-
     def due(self, now_us: int) -> Due:
         """Give up a partial frame after 100 ms of silence; poll again after 1 s without a frame."""
-        outcomes: list[Outcome] = []
-        if self._holding() and now_us - self._byte_us >= STALE_US:
-            outcomes = self.flush(self._byte_us)
+        outcomes, next_due_us = self._give_up(now_us)
         send = b""
-        next_due_us = self._byte_us + STALE_US if self._holding() else None
         if self._polling:
             if self._poll_us is None:
                 self._poll_us = now_us
             heard_us = max(self._poll_us, self._frame_us)
             if self._rounds_left <= 0 or now_us - heard_us >= REISSUE_US:
                 send, self._poll_us, heard_us = self._poll(), now_us, now_us
-            again_us = heard_us + REISSUE_US
-            next_due_us = again_us if next_due_us is None else min(next_due_us, again_us)
+            next_due_us = earliest(next_due_us, heard_us + REISSUE_US)
         return Due(send, outcomes, next_due_us)
-
-    def flush(self, at_us: int) -> list[Outcome]:
-        """The line is silent or gone: decide about everything that is held."""
-        outcomes: list[Outcome] = []
-        self._take(self._buffer, at_us, outcomes, final=True)
-        self._drop_junk(at_us, outcomes)
-        self._doubt = 0
-        return outcomes
 
     def _poll(self) -> bytes:
         self._rounds_left = self._options.rounds + 1  # the answer to the command is counted too
         return encode_multiple_poll(self._options.rounds, self._options.envelope)
 
-    def _holding(self) -> bool:
-        return bool(self._buffer or self._junk)
-
     def _take(self, data: bytes, at_us: int, outcomes: list[Outcome], *, final: bool) -> None:
         """Consume what is decided, hold the rest. `final`: nothing more will come, decide everything."""
         at, size, frames = 0, len(data), 0
         while at < size:
+            if self._doubt == 0 and size - at >= _WINDOW:  # the way of every good tag
+                start, length, rssi, pc = _TAG(data, at)
+                end = at + _FRAMING + length
+                if (
+                    start == self._tag_start
+                    and end <= size
+                    and data[end - 1] == self._tail
+                    and pc & XI == 0
+                    and pc >> 11 << 1 == length - _TAG_PARAMS
+                    and sum(data[at + 1 : end - 2]) & 0xFF == data[end - 2]
+                    and crc_hqx(data[at + 6 : end - 2], 0xFFFF) == RESIDUE
+                ):
+                    epc = data[at + 8 : end - 4]
+                    outcomes.append(Read(epc=epc, at_us=at_us, pc=pc, rssi_dbm=rssi))
+                    at = end
+                    frames += 1
+                    continue
             end = at + _FRAMING
             if end <= size:
                 end += data[at + 3] << 8 | data[at + 4]
-            if (  # in place, not in a function: this is the way of every good frame
+            if (
                 end <= size
                 and data[end - 1] == self._tail
                 and data[at] == self._head
@@ -212,8 +203,7 @@ class R200Decoder:
             ):
                 doubtful = self._doubt > 0
                 if doubtful:
-                    self._drop_junk(at_us, outcomes)
-                    self._doubt = max(0, self._doubt - (end - at))
+                    self._trust_again(end - at, at_us, outcomes)
                 outcomes.append(_outcome(data[at:end], at_us, doubtful))
                 at = end
                 frames += 1
@@ -255,33 +245,8 @@ class R200Decoder:
             if reason == _TOO_SHORT:
                 return 0
         self._doubt = _LONGEST_TAG
-        return self._pass_over(data, at, at_us, outcomes)
-
-    def _pass_over(self, data: bytes, at: int, at_us: int, outcomes: list[Outcome]) -> int:
-        """Put bytes up to the next possible start aside; a rejection ends where a frame was announced to."""
         announced = self._announced_length(data, at)
-        if announced > 0:
-            self._drop_junk(at_us, outcomes)
-            self._announced = announced
-        stop = data.find(self._head, at + 1)
-        room = (self._announced or MAX_PARAMS) - len(self._junk)
-        length = min((len(data) if stop < 0 else stop) - at, room)
-        self._junk += data[at : at + length]
-        if length == room:
-            self._drop_junk(at_us, outcomes)
-        return length
-
-    def _drop_junk(self, at_us: int, outcomes: list[Outcome]) -> None:
-        if not self._junk:
-            return
-        if self._announced:
-            reason = "cut_frame" if len(self._junk) < self._announced else "bad_checksum"
-        elif self._junk[0] == self._head:
-            reason = "cut_frame" if len(self._junk) < _HEADER else "bad_header"
-        else:
-            reason = "garbage"
-        outcomes.append(_rejected(reason, self._junk, at_us))
-        self._junk, self._announced = b"", 0
+        return self._pass_over(data, at, announced, at_us, outcomes)
 
 
 def decoder(options: Mapping[str, object]) -> R200Decoder:

@@ -25,6 +25,7 @@ what is found after other damage is `after_resync`, until more bytes fit than an
 
 from binascii import crc_hqx
 from collections.abc import Mapping, Sequence
+from struct import Struct
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -33,10 +34,12 @@ from gateway import uhf_frames as wire
 from gateway.gen2 import MAX_EPC_BYTES
 from gateway.options import parse_options
 from gateway.reads import Due, Outcome, Read, ReaderNote, Rejected
+from gateway.serial_frames import SerialFrames, earliest
 from gateway.uhf_frames import (
     FULL,
     GLANCE,
     INVENTORY,
+    LENGTHS,
     LONGEST,
     MORE,
     OK,
@@ -61,8 +64,6 @@ from gateway.uhf_frames import (
     walk,
 )
 
-#: Silence after which a partial frame is given up: the bytes of a frame come less than 15 ms apart.
-STALE_US: Final = 100_000
 #: How long an answer may take beyond the reader's scan time before the command is sent again.
 ANSWER_US: Final = 1_000_000
 #: The scan time that is assumed until the reader says its own (CH1: 1 s).
@@ -76,6 +77,10 @@ _DOUBT: Final = MAX_EPC_BYTES + 1
 #: A "get reader info" answer whose data end with its scan time.
 _INFO_FRAME: Final = 14
 _NOTHING: Final[list[Read]] = []
+#: Of a 288's frame with one tag: LEN, CMD, STATUS, ANT, NUM, len. That fits its layout alone, for one byte (NUM)
+#: is no length of an 18's tag; len without its upper bits: no TID and no phase.
+_TAG: Final = Struct(">BxBBBBB").unpack_from
+_SHORTEST_TAG: Final = 10
 #: Bytes of one rejection, where no length was announced.
 _MAX_JUNK: Final = 256
 
@@ -116,10 +121,11 @@ def encode(read: Read) -> bytes:
     return encode_tags_288([tag], ant=1 << (read.antenna or 1) - 1)
 
 
-class UhfReaderDecoder:
+class UhfReaderDecoder(SerialFrames):
     """One reader on one line. Holds at most a frame, a glance at the next, and as much garbage."""
 
     def __init__(self, options: UhfReaderOptions) -> None:
+        super().__init__(head=-1, header=1, most_junk=_MAX_JUNK)
         self._options = options
         #: What the reader said that it is, and what the last frame had that fits one layout alone.
         self._told: Layout | None = None
@@ -131,18 +137,10 @@ class UhfReaderDecoder:
             else (ant + 1,)
             for ant in range(256)
         )
-        self._buffer = b""
-        #: Bytes that belong to no frame, and the length that the first of them announced (0: none).
-        self._junk = b""
-        self._announced = 0
-        #: Bytes that must still fit before reads are trusted again.
-        self._doubt = 0
-        self._byte_us = 0
         self._running = False
         #: A reader in push mode ignores polls, also when the configuration does not know that it is.
         self._pushing = options.mode == "push"
         self._sent_us: int | None = None
-        self._frame_us = 0
         self._answered = False
         #: The polls that went out: a half-duplex line gives them back.
         self._asked: set[bytes] = set()
@@ -162,21 +160,10 @@ class UhfReaderDecoder:
         self._running = False
         return encode_work_mode("answer", self._options.address) if self._pushing else b""
 
-    def feed(self, data: bytes, at_us: int) -> list[Outcome]:
-        """Take bytes that came at `at_us`; return what they complete."""
-        outcomes: list[Outcome] = []
-        if data:
-            self._byte_us = at_us
-            self._take(self._buffer + data if self._buffer else data, at_us, outcomes, final=False)
-        return outcomes
-
     def due(self, now_us: int) -> Due:
         """Give up a partial frame after 100 ms of silence; poll again when the last poll is over."""
-        outcomes: list[Outcome] = []
-        if self._holding() and now_us - self._byte_us >= STALE_US:
-            outcomes = self.flush(self._byte_us)
+        outcomes, next_due_us = self._give_up(now_us)
         send = b""
-        next_due_us = self._byte_us + STALE_US if self._holding() else None
         if self._running and self._options.mode == "answer":
             if self._sent_us is None:
                 self._sent_us = now_us
@@ -184,17 +171,8 @@ class UhfReaderDecoder:
             heard_us = max(self._sent_us, self._frame_us)
             if self._answered or now_us - heard_us >= patience_us:
                 send, self._sent_us, heard_us = self._ask(), now_us, now_us
-            again_us = heard_us + patience_us
-            next_due_us = again_us if next_due_us is None else min(next_due_us, again_us)
+            next_due_us = earliest(next_due_us, heard_us + patience_us)
         return Due(send, outcomes, next_due_us)
-
-    def flush(self, at_us: int) -> list[Outcome]:
-        """The line is silent or gone: read all that is held anew, and decide about it."""
-        outcomes: list[Outcome] = []
-        self._take(self._buffer, at_us, outcomes, final=True)
-        self._drop_junk(at_us, outcomes)
-        self._doubt = 0
-        return outcomes
 
     def _ask(self) -> bytes:
         self._answered = False
@@ -213,24 +191,43 @@ class UhfReaderDecoder:
             self._turn += 1
         return encode_poll(options, layout, antenna)
 
-    def _holding(self) -> bool:
-        return bool(self._buffer or self._junk)
-
     def _take(self, data: bytes, at_us: int, outcomes: list[Outcome], *, final: bool) -> None:
         """Consume what is decided, hold the rest. `final`: nothing more will come, decide everything."""
         at, size = 0, len(data)
         while at < size:
+            if (
+                self._doubt == 0 and size - at >= _SHORTEST_TAG
+            ):  # the way of every good tag of a 288
+                length, command, status, ant, count, epc_size = _TAG(data, at)
+                end = at + length + 1
+                if (
+                    command == INVENTORY
+                    and count == 1
+                    and 0 < status <= MORE
+                    and epc_size == end - at - _SHORTEST_TAG
+                    and epc_size in LENGTHS
+                    and end <= size
+                    and self._options.dialect != "18"
+                    and not crc_hqx(data[at:end].translate(REVERSED), 0xFFFF)
+                ):
+                    self._guessed, self._frame_us = "288", at_us
+                    self._answered |= status != MORE
+                    epc, rssi_raw = data[at + 7 : end - 3], data[end - 3]
+                    for port in self._antennas[ant]:  # one mostly, for which a list costs much
+                        read = Read(epc=epc, at_us=at_us, antenna=port, rssi_raw=rssi_raw)
+                        outcomes.append(read)
+                    at = end
+                    continue
             end = at + data[at] + 1
             frame = data[at:end]
-            if (  # in place, not in a function: this is the way of every good frame
+            if (
                 end <= size
                 and end - at >= SHORTEST
                 and not crc_hqx(frame.translate(REVERSED), 0xFFFF)
             ):
                 doubtful = self._doubt > 0
                 if doubtful:
-                    self._drop_junk(at_us, outcomes)
-                    self._doubt = max(0, self._doubt - len(frame))
+                    self._trust_again(len(frame), at_us, outcomes)
                 self._say(frame, at_us, outcomes, doubtful)
                 self._frame_us = at_us
                 at = end
@@ -260,13 +257,6 @@ class UhfReaderDecoder:
             self._drop_junk(at_us, outcomes)
         return 1
 
-    def _drop_junk(self, at_us: int, outcomes: list[Outcome]) -> None:
-        if self._junk:
-            cut = "cut_frame" if len(self._junk) < self._announced else "bad_checksum"
-            reason = cut if self._announced else "garbage"
-            outcomes.append(Rejected(reason=reason, raw=self._junk, at_us=at_us))
-            self._junk, self._announced = b"", 0
-
     def _say(self, frame: bytes, at_us: int, outcomes: list[Outcome], doubtful: bool) -> None:
         """What a frame says; its checksum holds."""
         command, status = frame[2], frame[3]
@@ -274,15 +264,10 @@ class UhfReaderDecoder:
             outcomes.append(ReaderNote(kind="command", at_us=at_us, detail=f"{command:02X}"))
         elif command == INVENTORY and status in WITH_TAGS:
             self._answered |= status != MORE
-            # Nearly every frame has one tag, without TID or phase. It fits one layout alone, for one byte is
-            # no length of an 18's tag, and a 288's tag takes two or more.
-            dialect, reads = self._options.dialect, _NOTHING
-            if frame[5] == 1 and dialect != "18" and status != FULL:
-                reads = plain_tag(frame, 6, self._antennas[frame[4]], at_us, doubtful)
-            elif frame[4] == 1 and dialect != "288" and status != FULL:
-                reads = plain_bare_tag(frame, at_us, doubtful)
-            if reads:
-                self._guessed = "288" if frame[5] == 1 else "18"
+            # An 18's frame has one tag mostly. It fits that layout alone, for a 288's tag takes two bytes or more.
+            bare = frame[4] == 1 and self._options.dialect != "288" and status != FULL
+            if reads := plain_bare_tag(frame, at_us, doubtful) if bare else _NOTHING:
+                self._guessed = "18"
                 outcomes += reads
             else:
                 self._say_tags(frame, at_us, outcomes, doubtful)

@@ -11,36 +11,38 @@ Other types are notes: management events (`heartbeat`, `gpi`, `gpo`, `error`, `w
 `firmwareUpdateProgress`, `userapp`), DIRECTIONALITY, and BLE_DATA, which comes on the data topic too.
 
 With `format` "uii" the PC counts the XPC words too, which come apart as `XPC1` (bit XI of the PC is set).
-USER may hold an English error text where hex is expected.
+A heartbeat tells of the antennas and of the clock: `ntp` has `offset` in ms and `reach`, the last 8 attempts to hear
+the time server (0: none of them did). USER may hold an English error text where hex is expected.
 
 Sources: messages of an FXR60 and an FXR90 (`tests/captures/README.md`) and the published schema of these
 readers. Unverified: PORTAL, DIRECTIONALITY, `XPC2`, and what `data` of an error or a warning holds.
 """
 
+import re
 from binascii import unhexlify
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, Literal, TypeVar, get_args
+from math import isfinite
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 import orjson
 
+from gateway.facts import AntennaState, Fact, Ntp, Pin
 from gateway.gen2 import fault, plain_pc, tag_crc
+from gateway.json_batch import (
+    MAX_DETAIL,
+    FieldError,
+    Part,
+    microseconds,
+    outcomes_of,
+    parsed,
+    texts,
+)
 from gateway.options import parse_options
-from gateway.reads import Due, Outcome, Read, ReaderNote, Rejected
+from gateway.reads import Due, Outcome, Read, ReaderNote
 
 TagMode = Literal["SIMPLE", "INVENTORY", "CONVEYOR", "CUSTOM", "PORTAL"]
-
-#: A reader's batch has at most 256,000 bytes; more than this is not parsed at all.
-MAX_PAYLOAD: Final = 1 << 20
-#: Of one rejected object; bounds the table of rejects.
-MAX_RAW: Final = 4096
-#: Objects of one payload that are rejected one by one: bounds what a hostile array costs.
-MAX_REJECTED: Final = 100
-#: Objects of one payload: a tag event has 90 bytes or more, so an honest MiB holds fewer.
-MAX_BATCH: Final = 20_000
-#: Characters of a note's text.
-MAX_DETAIL: Final = 200
 
 #: Type of a message that is no tag -> kind of the note, and what of `data` its text says. Nothing from
 #: BLE: a beacon's address may belong to a person's phone.
@@ -56,10 +58,12 @@ NOTES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "DIRECTIONALITY": ("directionality", ("state", "zone", "prevZone", "direction")),
 }
 
+#: Ports of a reader that a heartbeat may speak of.
+MAX_PORTS: Final = 64
+_PORT: Final = re.compile(r"\d{1,3}", re.ASCII)
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-
-T = TypeVar("T")
 
 _TAG_MODES: Final = frozenset(get_args(TagMode))
 
@@ -111,7 +115,6 @@ class _Tag(msgspec.Struct, frozen=True, gc=False, rename=_NAMES):
 
 
 _MESSAGE: Final = msgspec.json.Decoder(_Message)
-_BATCH: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _TAG: Final = msgspec.json.Decoder(_Tag)
 _TABLE: Final = msgspec.json.Decoder(dict[str, object] | None)
 
@@ -133,16 +136,7 @@ class ZebraIotcDecoder:
 
     def feed(self, data: bytes, at_us: int) -> list[Outcome]:
         """Take one payload; an object of a batch that is bad rejects only itself."""
-        if len(data) > MAX_PAYLOAD:
-            return [_rejected("too_large", data, at_us, f"{len(data)} bytes of {MAX_PAYLOAD}")]
-        if data[:1] == b"[" or data[:64].lstrip()[:1] == b"[":
-            return _batch(data, at_us)
-        outcomes: list[Outcome] = []
-        try:
-            _take(data, at_us, outcomes)
-        except _FieldError as error:
-            outcomes.append(_rejected(error.reason, data, at_us, error.detail))
-        return outcomes
+        return outcomes_of(data, at_us, _take)
 
     def due(self, now_us: int) -> Due:  # noqa: ARG002 - the contract's signature
         """Nothing is ever due."""
@@ -159,52 +153,13 @@ def decoder(options: Mapping[str, object]) -> ZebraIotcDecoder:
     return ZebraIotcDecoder()
 
 
-class _FieldError(ValueError):
-    """Inside this module: an object that says nothing usable, and why."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-
-
-def _rejected(reason: str, raw: bytes, at_us: int, detail: str) -> Rejected:
-    return Rejected(reason=reason, raw=raw[:MAX_RAW], at_us=at_us, detail=detail[:MAX_DETAIL])
-
-
-def _batch(data: bytes, at_us: int) -> list[Outcome]:
-    try:
-        parts = _decode(_BATCH, data, "$")
-    except _FieldError as error:
-        return [_rejected(error.reason, data, at_us, error.detail)]
-    if len(parts) > MAX_BATCH:
-        return [_rejected("too_large", data, at_us, f"{len(parts)} objects of {MAX_BATCH}")]
-    if not parts:
-        return [ReaderNote(kind="batch", at_us=at_us, detail="empty")]
-    outcomes: list[Outcome] = []
-    rejected = 0
-    for number, part in enumerate(parts):
-        try:
-            _take(part, at_us, outcomes)
-        except _FieldError as error:
-            rejected += 1
-            if rejected > MAX_REJECTED:
-                continue
-            detail = error.detail.replace("`$", f"`$[{number}]", 1)
-            outcomes.append(_rejected(error.reason, bytes(part), at_us, detail))
-    if rejected > MAX_REJECTED:
-        detail = f"{rejected - MAX_REJECTED} more objects of this payload"
-        outcomes.append(_rejected("more_rejected", b"", at_us, detail))
-    return outcomes
-
-
-def _take(part: bytes | msgspec.Raw, at_us: int, outcomes: list[Outcome]) -> None:
-    """Add what one object says; raises `_FieldError` and adds nothing when it says nothing usable."""
-    message = _decode(_MESSAGE, part, "$")
+def _take(part: Part, at_us: int, outcomes: list[Outcome]) -> None:
+    """Add what one object says; raises `FieldError` and adds nothing when it says nothing usable."""
+    message = parsed(_MESSAGE, part, "$")
     kind = message.type
     if kind is None:
         if message.command is None or message.response is None:
-            raise _FieldError("bad_field", "no type - at `$.type`")
+            raise FieldError("bad_field", "no type - at `$.type`")
         detail = f"{message.command}: {message.response}"[:MAX_DETAIL]
         outcomes.append(ReaderNote(kind="answer", at_us=at_us, detail=detail))
     elif kind in _TAG_MODES:
@@ -212,23 +167,11 @@ def _take(part: bytes | msgspec.Raw, at_us: int, outcomes: list[Outcome]) -> Non
     elif kind in NOTES:
         outcomes.append(_note(message, at_us, *NOTES[kind]))
     else:
-        raise _FieldError("unknown_type", f"{kind!a} - at `$.type`")
-
-
-def _decode(decoder: msgspec.json.Decoder[T], part: bytes | msgspec.Raw, path: str) -> T:
-    """Decode JSON that stands at this path; raises `_FieldError`, whatever the bytes."""
-    try:
-        return decoder.decode(part)
-    except msgspec.ValidationError as error:
-        text, _, inner = str(error).partition(" - at `$")
-        raise _FieldError("bad_field", f"{text} - at `{path}{inner.rstrip('`')}`") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        # A UnicodeDecodeError's text is plain, too: no bytes of the payload but the one at fault.
-        raise _FieldError("not_json", str(error)) from None
+        raise FieldError("unknown_type", f"{kind!a} - at `$.type`")
 
 
 def _tag(message: _Message, at_us: int, outcomes: list[Outcome]) -> None:
-    data = _decode(_TAG, message.data, "$.data")
+    data = parsed(_TAG, message.data, "$.data")
     epc = _hex(data.id_hex, "idHex")
     pc = None if data.pc is None else _hex(data.pc, "PC", 2)
     xpc = _xpc(data)
@@ -236,13 +179,13 @@ def _tag(message: _Message, at_us: int, outcomes: list[Outcome]) -> None:
         crc = _hex(data.crc, "CRC", 2)
         reason = fault(pc + epc + crc) if pc and xpc is None else None
         if reason:
-            raise _FieldError(reason, "PC, idHex and CRC do not fit together - at `$.data`")
+            raise FieldError(reason, "PC, idHex and CRC do not fit together - at `$.data`")
     tid = None if data.tid is None or _is_error(data.tid) else _hex(data.tid, "TID")
     event_num = message.event_num if data.event_num is None else data.event_num
     read = Read(
         epc=epc,
         at_us=at_us,
-        reader_at_us=_microseconds(message.timestamp),
+        reader_at_us=microseconds(message.timestamp, "timestamp"),
         pc=None if pc is None else pc[0] << 8 | pc[1],
         xpc=xpc,
         tid=tid,
@@ -278,34 +221,65 @@ def _hex(text: str, name: str, length: int | None = None) -> bytes:
     try:
         octets = unhexlify(text)
     except ValueError:
-        raise _FieldError("bad_field", f"not hex - at `$.data.{name}`") from None
+        raise FieldError("bad_field", f"not hex - at `$.data.{name}`") from None
     if length is not None and len(octets) != length:
-        raise _FieldError("bad_field", f"not {length} bytes - at `$.data.{name}`")
+        raise FieldError("bad_field", f"not {length} bytes - at `$.data.{name}`")
     return octets
 
 
-def _microseconds(text: str | None) -> int:
-    """The reader's time; all four zone forms that occur are ISO 8601: +0000, -0600, Z, +03:00."""
-    try:
-        since = datetime.fromisoformat(text or "") - _EPOCH
-    except (ValueError, TypeError):
-        raise _FieldError("bad_field", "not a time with its zone - at `$.timestamp`") from None
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
 def _note(message: _Message, at_us: int, kind: str, names: tuple[str, ...]) -> ReaderNote:
-    data = _decode(_TABLE, message.data, "$.data") or {}
-    detail = _heartbeat(data) if kind == "heartbeat" else _texts(data, *names)
+    data = parsed(_TABLE, message.data, "$.data") or {}
+    detail = _heartbeat(data) if kind == "heartbeat" else texts(data, names)
     number, time = message.event_num, message.timestamp
     key = None if number is None or time is None else f"{number}@{time}"
-    return ReaderNote(kind=kind, at_us=at_us, detail=detail[:MAX_DETAIL], key=key)
+    return ReaderNote(
+        kind=kind,
+        at_us=at_us,
+        detail=detail[:MAX_DETAIL],
+        key=key,
+        reader_at_us=_time(time),
+        facts=_facts(kind, data),
+    )
 
 
-def _texts(data: Mapping[str, object], *names: str) -> str:
-    """`name value` of those that are there and plain; what is not plain is not for one line of text."""
-    plain = (bool, int, float, str)
-    found = ((name, data.get(name)) for name in names)
-    return ", ".join(f"{name} {value}" for name, value in found if isinstance(value, plain))
+def _time(text: str | None) -> int | None:
+    """The reader's time of a note, which counts without it too."""
+    try:
+        return microseconds(text, "timestamp")
+    except FieldError:
+        return None
+
+
+def _facts(kind: str, data: Mapping[str, object]) -> tuple[Fact, ...]:
+    """What a program can use of a note; what is of the wrong type is left away."""
+    if kind == "gpi":
+        pin, state = data.get("pin"), data.get("state")
+        if isinstance(pin, int) and state in {"HIGH", "LOW"}:
+            return (Pin(pin, state == "HIGH"),)
+        return ()
+    if kind != "heartbeat":
+        return ()
+    ports = _table(_table(data, "radio_control"), "antennas")
+    facts: list[Fact] = [
+        AntennaState(int(port), state == "connected")
+        for port, state in list(ports.items())[:MAX_PORTS]
+        if _PORT.fullmatch(port) and state in ("connected", "disconnected")
+    ]
+    ntp = _table(_table(data, "system"), "ntp")
+    if (reach := _float(ntp.get("reach"))) is not None:
+        facts.append(Ntp(reach != 0, _float(ntp.get("offset"))))
+    return tuple(facts)
+
+
+def _float(value: object) -> float | None:
+    """A number, or a text that is one: firmware differs."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if isfinite(number) else None
 
 
 def _table(data: Mapping[str, object], name: str) -> Mapping[str, object]:
@@ -318,9 +292,9 @@ def _heartbeat(data: Mapping[str, object]) -> str:
     radio, ntp = _table(data, "radio_control"), _table(_table(data, "system"), "ntp")
     antennas = ", ".join(f"{port} {state}" for port, state in _table(radio, "antennas").items())
     parts = [
-        _texts(radio, "radioActivity", "radioConnection", "numErrors", "numWarnings"),
+        texts(radio, ("radioActivity", "radioConnection", "numErrors", "numWarnings")),
         f"antennas {antennas}" if antennas else "",
-        f"ntp {clock}" if (clock := _texts(ntp, "offset", "reach")) else "",
+        f"ntp {clock}" if (clock := texts(ntp, ("offset", "reach"))) else "",
     ]
     return "; ".join(part for part in parts if part)
 

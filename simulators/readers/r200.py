@@ -5,23 +5,34 @@ Commands that it takes: single poll, multiple poll, stop. What is known of the d
 poll itself, `17` in an error frame for any other command, silence on a wrong checksum.
 """
 
-from typing import Final
+from collections.abc import Set as AbstractSet
+from typing import Final, Literal
 
-from gateway.protocols.r200 import (
-    COMMAND,
-    MULTIPLE_POLL,
-    SINGLE_POLL,
-    STOP,
-    Envelope,
-    encode_ack,
-    encode_error,
-    encode_no_tag,
-    encode_tag,
-)
-from simulators.device import Field, Sent
+from gateway.gen2 import plain_pc, tag_crc
+from simulators.device import Field, Sent, Tag
+
+#: First byte of a frame's body, and commands.
+COMMAND: Final = 0x00
+RESPONSE: Final = 0x01
+NOTICE: Final = 0x02
+SINGLE_POLL: Final = 0x22
+MULTIPLE_POLL: Final = 0x27
+STOP: Final = 0x28
+FAILED: Final = 0xFF
+
+NO_TAG: Final = 0x15
+UNKNOWN_COMMAND: Final = 0x17
 
 POLL_US: Final = 25_000
-UNKNOWN_COMMAND: Final = 0x17
+
+Envelope = Literal["BB7E", "AADD"]
+
+#: What this device does on demand.
+TRAPS: Final = {
+    "few_rounds": "a multiple poll ends after 40 rounds without a word, and must be given again",
+    "flood": "ten no-tag frames in front of each tag",
+}
+FEW_ROUNDS: Final = 40
 
 #: Longest command that is waited for; bounds the buffer.
 MAX_COMMAND: Final = 64
@@ -31,16 +42,21 @@ _FRAMING: Final = 7
 class R200Reader:
     """The device model."""
 
-    def __init__(self, *, envelope: Envelope = "BB7E", poll_us: int = POLL_US) -> None:
+    def __init__(
+        self,
+        *,
+        envelope: Envelope = "BB7E",
+        poll_us: int = POLL_US,
+        traps: AbstractSet[str] = frozenset(),
+    ) -> None:
         """Powered up: silent."""
         self.field = Field()
-        self._envelope: Envelope = envelope
+        self._traps = traps
         self._head, self._tail = bytes.fromhex(envelope)
         self._poll_us = poll_us
         self._buffer = b""
         self._rounds = 0
         self._next_us = 0
-        self._turn = 0
 
     @property
     def polling(self) -> bool:
@@ -70,12 +86,24 @@ class R200Reader:
         return Sent(self._poll(now_us), self._next_us if self.polling else None)
 
     def _poll(self, now_us: int) -> bytes:
-        tags = self.field.present(now_us)
+        tags = self.field.heard(now_us)
         if not tags:
-            return encode_no_tag(self._envelope)
-        self._turn += 1
-        tag = tags[self._turn % len(tags)]
-        return encode_tag(tag.epc, rssi_dbm=tag.rssi_dbm, envelope=self._envelope)
+            return self._frame(RESPONSE, FAILED, bytes((NO_TAG,)))
+        flood = (
+            10 * self._frame(RESPONSE, FAILED, bytes((NO_TAG,))) if "flood" in self._traps else b""
+        )
+        return flood + b"".join(map(self._tag, tags))
+
+    def _tag(self, tag: Tag) -> bytes:
+        answer = plain_pc(tag.epc).to_bytes(2, "big") + tag.epc
+        answer += tag_crc(answer).to_bytes(2, "big")
+        return self._frame(
+            NOTICE, SINGLE_POLL, tag.rssi_dbm.to_bytes(1, "big", signed=True) + answer
+        )
+
+    def _frame(self, kind: int, command: int, params: bytes) -> bytes:
+        body = bytes((kind, command)) + len(params).to_bytes(2, "big") + params
+        return bytes((self._head, *body, sum(body) & 0xFF, self._tail))
 
     def _command(self) -> bytes | None:
         """Take the next whole command out of the buffer; empty for a wrong one, None when more is needed."""
@@ -103,10 +131,11 @@ class R200Reader:
         if code == SINGLE_POLL:
             return self._poll(now_us)
         if code == MULTIPLE_POLL and len(params) == 3:
-            self._rounds = int.from_bytes(params[1:], "big")
+            rounds = int.from_bytes(params[1:], "big")
+            self._rounds = min(rounds, FEW_ROUNDS) if "few_rounds" in self._traps else rounds
             self._next_us = now_us
             return b""
         if code == STOP:
             self._rounds = 0
-            return encode_ack(STOP, envelope=self._envelope)
-        return encode_error(UNKNOWN_COMMAND, self._envelope)
+            return self._frame(RESPONSE, STOP, b"\0")
+        return self._frame(RESPONSE, FAILED, bytes((UNKNOWN_COMMAND,)))

@@ -1,106 +1,103 @@
-"""The state of a crossing: a pure function of what was heard, what was decided and what has timed out.
+"""What a notice shows of a crossing: a pure function of what was heard, what was decided and what has timed out."""
 
-    approaching -> at_primary -> entered -> closed
-                      |  ^
-                      |  +- secondary, held
-                      +---> refused, turned_back, withdrawn, paroled
-    approaching, at_primary -> lost        (two hours without a read and without a decision)
-
-`entered` begins at the moment of release by the entered country's authority. The word of the other side's
-officers is kept, but decides nothing here.
-"""
-
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
 
 from schemas.arrival import CrossingState
-from schemas.border import Ending
-from schemas.message import POSITIONS, Country, Position
+from schemas.message import Country, Position
+from stream.lanes.ends import RANK, ending, entered_country, left_country, overall
 from stream.lanes.rows import Crossing, Heard, Ruling
 
-#: Decisions that end a crossing, and how.
-ENDINGS: Final[dict[str, Ending]] = {
-    "released": "entered",
-    "refused": "refused",
-    "turned_back": "turned_back",
-    "withdrawn": "withdrawn",
-    "paroled": "paroled",
-}
+__all__ = ["country_entered", "country_left", "ending", "overall_ruling", "ruling_for", "state_of"]
 
 
-def entered_country(crossing: Crossing) -> Country:
+def country_entered(crossing: Crossing) -> Country:
     """The country that the lane leads into."""
-    return _COUNTRY[crossing.direction[3:]]
+    return entered_country(crossing.direction)
 
 
-def left_country(crossing: Crossing) -> Country:
+def country_left(crossing: Crossing) -> Country:
     """The country that the lane leaves."""
-    return _COUNTRY[crossing.direction[:2]]
+    return left_country(crossing.direction)
 
 
 def ruling_for(crossing: Crossing, person: str | None) -> Ruling | None:
     """The decision in force for a person (None: for the vehicle): the latest of the entered country."""
-    here = entered_country(crossing)
+    here = country_entered(crossing)
     return max(
-        (
-            ruling
-            for ruling in crossing.rulings
-            if ruling.country == here and _concerns(ruling, person)
-        ),
+        (one for one in crossing.rulings if one.country == here and _concerns(one, person)),
         key=lambda ruling: (ruling.at_us, ruling.event_id),
         default=None,
     )
 
 
 def overall_ruling(crossing: Crossing) -> Ruling | None:
-    """The latest decision of the entered country that is about more than the cargo."""
-    here = entered_country(crossing)
-    return max(
-        (one for one in crossing.rulings if one.country == here and one.subjects != "cargo"),
-        key=lambda ruling: (ruling.at_us, ruling.event_id),
-        default=None,
+    """The latest decision of the entered country about the whole vehicle."""
+    return overall(crossing.rulings, crossing.direction) if crossing.rulings else None
+
+
+def export_cleared(crossing: Crossing) -> bool:
+    """Whether the left country's officer let the vehicle go: that decides nothing about its entry."""
+    return any(
+        one.outcome == "released" and one.country == country_left(crossing)
+        for one in crossing.rulings
     )
-
-
-def ending(ruling: Ruling | None) -> Ending | None:
-    """How the decision ends the crossing, None when it does not."""
-    return None if ruling is None else ENDINGS.get(ruling.outcome)
 
 
 def state_of(crossing: Crossing) -> CrossingState:
     """The state that the notice shows."""
-    ruling = overall_ruling(crossing)
-    if ruling is None:
-        if crossing.lost_at_us is not None:
-            return "lost"
-        return _by_position(furthest(crossing).position)
-    match ruling.outcome:
-        case "released":
+    if crossing.merged_into is not None:
+        return "merged"
+    match crossing.how:
+        case "entered":
             return "closed" if crossing.closed else "entered"
-        case "refused" | "turned_back" | "withdrawn" | "paroled" | "secondary" | "held":
-            return ruling.outcome
+        case "refused" | "turned_back" | "withdrawn" | "paroled" | "u_turn" | "diverted" as how:
+            return how
+        case _:
+            ruling = overall_ruling(crossing)
+            if ruling is not None and ruling.outcome in ("secondary", "held"):
+                return ruling.outcome
+            if crossing.lost_at_us is not None:
+                return "lost"
+            return _by_position(position_of(crossing))
 
 
-def furthest(crossing: Crossing) -> Heard:
-    """The sighting furthest along the lane, the latest one where several are."""
-    return max(crossing.heard, key=_progress)
+def forward(crossing: Crossing) -> Sequence[Heard]:
+    """The stays in the crossing's own direction: without the way back."""
+    if all(one.direction == crossing.direction for one in crossing.heard):
+        return crossing.heard
+    return [one for one in crossing.heard if one.direction == crossing.direction]
 
 
-def lane_of(heard: Iterable[Heard]) -> str:
-    """The lane of the sighting furthest along it: of the truck's tag, else of any card."""
-    return max(heard, key=_progress).lane
+def position_of(crossing: Crossing) -> Position:
+    """The furthest position so far."""
+    stays = forward(crossing)
+    return max(stays, key=_progress).position if stays else "queue"
+
+
+def lane_of(heard: Iterable[Heard]) -> str | None:
+    """The lane of the stay furthest along it, None without stays."""
+    furthest = max(heard, key=_progress, default=None)
+    return None if furthest is None else furthest.lane
 
 
 def expected_us(crossing: Crossing) -> int | None:
     """When the vehicle should be at the booth: the latest sighting plus that read point's usual time."""
-    latest = max(crossing.heard, key=lambda heard: (heard.first_us, heard.event_ids))
-    if latest.to_booth_s is None or furthest(crossing).position in ("primary", "secondary", "exit"):
+    stays = forward(crossing)
+    if not stays or position_of(crossing) in ("primary", "secondary", "exit"):
         return None
-    return latest.first_us + latest.to_booth_s * 1_000_000
+    latest = max(stays, key=lambda heard: heard.key)
+    return None if latest.to_booth_s is None else latest.first_us + latest.to_booth_s * 1_000_000
 
 
-def _progress(heard: Heard) -> tuple[int, int, tuple[str, ...]]:
-    return _RANK[heard.position], heard.first_us, heard.event_ids
+def primary_us(crossing: Crossing) -> int | None:
+    """The first read at primary, None before it."""
+    return min(
+        (one.first_us for one in forward(crossing) if one.position == "primary"), default=None
+    )
+
+
+def _progress(heard: Heard) -> tuple[int, int, str, str]:
+    return RANK[heard.position], heard.first_us, heard.token, heard.read_point
 
 
 def _by_position(position: Position) -> CrossingState:
@@ -119,7 +116,3 @@ def _concerns(ruling: Ruling, person: str | None) -> bool:
     if person is None:
         return ruling.subjects == "vehicle"
     return ruling.subjects == "persons" and (not ruling.persons or person in ruling.persons)
-
-
-_RANK: Final = {position: rank for rank, position in enumerate(POSITIONS)}
-_COUNTRY: Final[dict[str, Country]] = {"US": "US", "CA": "CA", "MX": "MX"}

@@ -1,69 +1,110 @@
-"""Which crossing an officer's decision is about."""
+"""Which crossing an officer's word is about, looking only at what comes before it in the order of grouping."""
 
-from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar
 
-from schemas.gate import Decision
-from stream.lanes.grouping import SECOND
-from stream.lanes.rows import Crossing, Heard, Ruling
+from schemas.gate import Correction, Decision, ManualRead
+from stream.lanes.past import Past, past_of
+from stream.lanes.rows import SLACK_US, AnyWord, Corrected, Crossing, Keyed, Ruling
+from stream.lanes.world import World
 
-#: How far a decision's time may lie outside the sightings at the booth.
-SLACK_US: Final = 5 * SECOND
+#: Words of one kind about one crossing beyond this are the latest ones: bounds the row.
+MAX_WORDS: Final = 50
 
-#: Decisions about one crossing beyond this are the latest ones: bounds the row.
-MAX_RULINGS: Final = 50
-
-
-def find_target(
-    decision: Decision, named: Crossing | None, at_booth: Iterable[Crossing]
-) -> Crossing | None:
-    """The crossing that the decision names, else whatever stood at the lane's booth at that moment.
-
-    `named`: the crossing of the decision's `crossing_id`. `at_booth`: crossings heard at primary or secondary
-    of its lane.
-    """
-    if decision.crossing_id is not None:
-        return named if named is not None and named.pair == decision.pair else None
-    there = [
-        (first, crossing.crossing_id, crossing)
-        for crossing in at_booth
-        if (first := _stood_since(crossing, decision)) is not None
-    ]
-    return max(there)[2] if there else None
+_Kind = TypeVar("_Kind", Ruling, Keyed, Corrected)
 
 
-def rule(crossing: Crossing, decision: Decision) -> tuple[Ruling, ...]:
-    """The crossing's decisions with one more."""
-    ruling = Ruling(
-        event_id=decision.event_id,
-        at_us=decision.at_us,
-        country=decision.country,
-        outcome=decision.outcome,
-        subjects=decision.subjects,
-        persons=decision.persons,
-    )
-    others = [one for one in crossing.rulings if one.event_id != ruling.event_id]
-    every = sorted((*others, ruling), key=lambda one: (one.at_us, one.event_id))
-    return tuple(every[-MAX_RULINGS:])
+def word_of(message: Decision | ManualRead | Correction) -> AnyWord:
+    """What the message says, as a row keeps it."""
+    match message:
+        case Decision():
+            return Ruling(
+                event_id=message.event_id,
+                at_us=message.at_us,
+                country=message.country,
+                named=message.crossing_id,
+                lane=message.lane,
+                outcome=message.outcome,
+                subjects=message.subjects,
+                persons=message.persons,
+            )
+        case ManualRead():
+            return Keyed(
+                event_id=message.event_id,
+                at_us=message.at_us,
+                country=message.country,
+                named=message.crossing_id,
+                lane=message.lane,
+                subject=message.subject,
+            )
+        case Correction():
+            return Corrected(
+                event_id=message.event_id,
+                at_us=message.at_us,
+                country=message.country,
+                named=message.crossing_id,
+                person=message.person,
+                to_person=message.to_person if message.what == "person" else None,
+                to_at_us=message.to_at_us if message.what == "moment" else None,
+            )
 
 
-def _stood_since(crossing: Crossing, decision: Decision) -> int | None:
-    """Since when the crossing stood at the booth at the decision's moment, None when it did not."""
-    ended = crossing.ended_at_us
-    if ended is not None and decision.at_us > ended + SLACK_US:
+def find_target(world: World, pair: str, word: AnyWord) -> Crossing | None:
+    """The crossing that the word names, else whatever stood at the lane's booth at that moment."""
+    if word.named is not None:
+        named = world.standing(word.named)
+        return named if named is not None and named.pair == pair else None
+    if word.lane is None:
         return None
-    stays = [
-        heard.first_us
-        for heard in crossing.heard
-        if heard.position in ("primary", "secondary")
-        and heard.lane == decision.lane
-        and heard.first_us - SLACK_US <= decision.at_us
-        and decision.at_us <= _until(heard, decision.at_us, ended)
-    ]
-    return min(stays, default=None)
+    there = []
+    for crossing in world.at_booth(pair, word.lane, word.at_us, word.at_us):
+        past = past_of(crossing, word.key) if crossing.pair == pair else None
+        if past is not None and (stood := _stood(past, word)) is not None:
+            there.append((stood, past.opener, crossing.crossing_id))
+    return world.get(max(there)[2]) if there else None
 
 
-def _until(heard: Heard, now_us: int, ended: int | None) -> int:
-    """Until when the vehicle can have been meant: while it is heard, but not once it was let go."""
-    last = heard.last_us if heard.gone else now_us
-    return last + SLACK_US if ended is None else min(last, ended) + SLACK_US
+def with_word(crossing: Crossing, word: AnyWord) -> dict[str, object]:
+    """The fields of the crossing that change with one more word."""
+    match word:
+        case Ruling():
+            return {"rulings": _with(crossing.rulings, word)}
+        case Keyed():
+            return {"keyed": _with(crossing.keyed, word)}
+        case Corrected():
+            return {"corrected": _with(crossing.corrected, word)}
+
+
+def without_word(crossing: Crossing, word: AnyWord) -> dict[str, object]:
+    """The fields of the crossing that change with one word less."""
+    return {
+        "rulings": tuple([one for one in crossing.rulings if one.event_id != word.event_id]),
+        "keyed": tuple([one for one in crossing.keyed if one.event_id != word.event_id]),
+        "corrected": tuple([one for one in crossing.corrected if one.event_id != word.event_id]),
+    }
+
+
+def _with(words: tuple[_Kind, ...], word: _Kind) -> tuple[_Kind, ...]:
+    every = [one for one in words if one.event_id != word.event_id]
+    every.append(word)
+    every.sort(key=lambda one: (one.at_us, one.event_id))
+    return tuple(every[-MAX_WORDS:])
+
+
+def _stood(past: Past, word: AnyWord) -> tuple[int, int] | None:
+    """How well the crossing's stay at the booth fits the word's moment, None when not at all: larger is better.
+
+    First, how far the moment lies outside the stay (negative); then since when it stood there.
+    """
+    ended = past.end.at_us if past.end is not None else None
+    if ended is not None and word.at_us > ended + SLACK_US:
+        return None
+    found = []
+    for heard in past.heard:
+        if heard.position in ("primary", "secondary") and heard.lane == word.lane:
+            until = heard.last_us if heard.gone else max(word.at_us, heard.last_us)
+            if ended is not None:
+                until = min(until, ended)
+            outside = max(heard.first_us - word.at_us, word.at_us - until, 0)
+            if outside <= SLACK_US:
+                found.append((-outside, heard.first_us))
+    return max(found, default=None)

@@ -3,17 +3,16 @@
 from typing import Final
 
 from schemas.border import CrossingEnded, Side, Unmatched, UnmatchedKind
-from schemas.gate import Decision
+from schemas.gate import Sighting
 from schemas.message import Country, Message
 from stream.lanes.crossing import (
-    ending,
-    entered_country,
-    left_country,
+    country_entered,
+    country_left,
     overall_ruling,
     ruling_for,
 )
 from stream.lanes.join import NEAR, Joined
-from stream.lanes.rows import Crossing, Emitted, Waiting
+from stream.lanes.rows import Corrected, Crossing, Emitted, Pending, Waiting
 from stream.reference import Reference
 
 #: Who runs the booths: US Customs and Border Protection, Canada Border Services Agency, Agencia Nacional
@@ -25,49 +24,10 @@ _WHY: Final[dict[UnmatchedKind, str]] = {
     "declared_not_seen": "The trip declares this person, and no card of theirs was heard near the booth.",
     "driver_unread": "The vehicle entered, and nobody in it is known.",
     "decision_without_crossing": "Nothing was heard at that booth at the time of the decision.",
+    "correction_without_crossing": "The crossing that was to be set right is not known here (any more).",
     "crossing_without_end": "Nothing more was heard of the vehicle, and no officer decided.",
     "too_late": "The sighting is older than the crossings that can still be revised.",
 }
-
-
-def wanted_ends(crossing: Crossing, joined: Joined) -> tuple[Emitted, ...]:
-    """How the crossing ended for each person, or for nobody known; empty while it goes on."""
-    overall = overall_ruling(crossing)
-    if overall is None:
-        return ()
-    persons = joined.persons(crossing.lane)
-    for ruling in crossing.rulings:
-        if ruling.country == entered_country(crossing):
-            for person in ruling.persons:
-                persons.setdefault(person, "person")
-    ends = []
-    for person, role in sorted(persons.items()):
-        ruling_here = ruling_for(crossing, person)
-        how = ending(ruling_here)
-        if ruling_here is not None and how is not None:
-            ends.append(Emitted(person=person, role=role, how=how, at_us=ruling_here.at_us))
-    how = ending(overall)
-    if not ends and how is not None:
-        ends.append(Emitted(person=None, role=None, how=how, at_us=overall.at_us))
-    return tuple(ends)
-
-
-def difference(emitted: tuple[Emitted, ...], wanted: tuple[Emitted, ...]) -> list[Emitted]:
-    """What must be written so that the rows say what is wanted; what no longer holds is withdrawn."""
-    before = {one.person: one for one in emitted}
-    now = {one.person: one for one in wanted}
-    gone = [
-        Emitted(person=one.person, role=one.role, how="withdrawn", at_us=one.at_us)
-        for person, one in before.items()
-        if person not in now and one.how != "withdrawn"
-    ]
-    return [*gone, *(one for person, one in now.items() if before.get(person) != one)]
-
-
-def merge(emitted: tuple[Emitted, ...], written: list[Emitted]) -> tuple[Emitted, ...]:
-    """What was last written for each person."""
-    last = {one.person: one for one in (*emitted, *written)}
-    return tuple(last.values())
 
 
 def crossing_ended(
@@ -81,6 +41,10 @@ def crossing_ended(
         if known.person == one.person and known.heard.position in NEAR
         for event_id in known.heard.event_ids
     )
+    words = () if ruling is None else (ruling.event_id,)
+    corrections = tuple(
+        word.event_id for word in crossing.corrected if one.person in (word.person, word.to_person)
+    )
     return CrossingEnded(
         crossing_id=crossing.crossing_id,
         person=one.person,
@@ -88,10 +52,10 @@ def crossing_ended(
         revision=revision,
         how=one.how,
         pair=crossing.pair,
-        entered=_side(crossing, reference, entered_country(crossing), crossing.lane),
-        left=_side(crossing, reference, left_country(crossing), None),
+        entered=_side(crossing, reference, country_entered(crossing), crossing.lane),
+        left=_side(crossing, reference, country_left(crossing), None),
         at_us=one.at_us,
-        source_event_ids=(*cards, ruling.event_id) if ruling is not None else cards,
+        source_event_ids=(*cards, *words, *corrections),
     )
 
 
@@ -99,12 +63,14 @@ def wanted_waiting(
     crossing: Crossing, joined: Joined, ends: tuple[Emitted, ...]
 ) -> tuple[Waiting, ...]:
     """What the crossing leaves unmatched as it stands."""
+    if crossing.merged_into is not None:
+        return ()
     found = [
         _waiting("unknown_card", known.heard.token, known.heard.first_us)
         for known in joined.known
         if known.credential is None
     ]
-    if crossing.lost_at_us is not None and overall_ruling(crossing) is None:
+    if crossing.lost_at_us is not None:
         found.append(_waiting("crossing_without_end", None, crossing.last_us))
     entered = [one for one in ends if one.how == "entered"]
     if entered:
@@ -155,17 +121,36 @@ def unmatched(crossing: Crossing, one: Waiting, *, closed_by: str | None = None)
     )
 
 
-def without_crossing(decision: Decision) -> Unmatched:
-    """An officer decided, and nothing was heard at that booth at that time."""
+def without_crossing(row: Pending) -> Unmatched:
+    """An officer's word that is about no crossing."""
+    word = row.word
+    is_correction = isinstance(word, Corrected)
+    kind: UnmatchedKind = (
+        "correction_without_crossing" if is_correction else "decision_without_crossing"
+    )
     return Unmatched(
-        unmatched_id=f"{decision.event_id}|decision_without_crossing",
-        kind="decision_without_crossing",
-        pair=decision.pair,
-        crossing_id=decision.crossing_id,
-        subject=decision.event_id,
-        since_us=decision.at_us,
-        why=_WHY["decision_without_crossing"],
-        evidence=(decision.event_id,),
+        unmatched_id=f"{word.event_id}|{kind}",
+        kind=kind,
+        pair=row.pair,
+        crossing_id=word.named,
+        subject=word.event_id,
+        since_us=word.at_us,
+        why=_WHY[kind],
+        evidence=(word.event_id,),
+    )
+
+
+def too_late(sighting: Sighting) -> Unmatched:
+    """A sighting from before everything that can still be revised."""
+    return Unmatched(
+        unmatched_id=f"{sighting.event_id}|too_late",
+        kind="too_late",
+        pair=sighting.pair,
+        crossing_id=None,
+        subject=sighting.token,
+        since_us=sighting.first_us,
+        why=_WHY["too_late"],
+        evidence=(sighting.event_id,),
     )
 
 

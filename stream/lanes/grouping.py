@@ -1,20 +1,20 @@
-"""Which crossing a sighting belongs to.
+"""Which crossing a stay belongs to, looking only at what comes before it in the order of grouping.
 
-In this order: the crossing whose trip declares the card's holder; the one that already holds the card; at a
-read point of a single lane, the one whose sightings there are next to this one in time and which would not
-get a second truck; else a new one. A glimpse never comes here.
+In this order: the crossing whose trip declares the card's holder; the one that already holds a card of the
+holder; at a read point of a single lane, the one whose stays there are next to this one in time and which
+would not get a second truck; else a new one. A glimpse never comes here. A vehicle on its way back is still
+the crossing that was refused or turned round.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
-from schemas.gate import Sighting
-from schemas.reference import Credential
-from stream.lanes.rows import Crossing, LanesState
-from stream.reference import Reference
-
-SECOND: Final = 1_000_000
-MINUTE: Final = 60 * SECOND
+from schemas.message import Direction
+from schemas.reference import Trip
+from stream.lanes.past import Past, past_of
+from stream.lanes.rows import HOUR, MINUTE, SECOND, Crossing, Heard, Key
+from stream.lanes.world import World
+from stream.reference import Reference, declared
 
 #: Sightings of one rolling vehicle at a read point are at most this far apart.
 BESIDE_US: Final = 5 * SECOND
@@ -24,97 +24,152 @@ BESIDE_STOPPED_US: Final = 15 * SECOND
 MATCH_US: Final = 120 * MINUTE
 #: After its end, sightings of the vehicle still belong to it for this long.
 AFTER_END_US: Final = 10 * MINUTE
+#: A vehicle that was refused or turned round may come back through the other direction's lanes for this long.
+WAY_BACK_US: Final = 6 * HOUR
+
+#: Ends after which a vehicle comes back.
+SENT_BACK: Final = ("refused", "turned_back", "withdrawn", "u_turn")
+
+#: A trip is a candidate from this long before its declared arrival to that long after it.
+TRIP_EARLY_US: Final = 12 * HOUR
+TRIP_LATE_US: Final = 24 * HOUR
 
 
-def find_crossing(
-    state: LanesState, reference: Reference, sighting: Sighting, credential: Credential | None
-) -> Crossing | None:
-    """The crossing that the sighting joins, None when it opens one."""
-    if credential is not None:
-        declaring = (
-            crossing
-            for trip in reference.trips_declaring((credential.holder,))
-            for crossing in state.joined_with(trip.trip_number)
+def choose(world: World, pair: str, stay: Heard) -> Crossing | None:
+    """The crossing that the stay joins; None when it opens one, or is itself the first stay of one."""
+    key = stay.key
+    trips = trips_for(world, stay.who, stay.direction, stay.first_us)
+    found = _by_trip(world, pair, stay, trips, key) if trips else None
+    if found is None:
+        found = _latest(
+            past
+            for past in _pasts(world.holding(stay.who), pair, key)
+            if _holds(past, stay.who) and fits(past, stay)
         )
-        found = _latest(crossing for crossing in declaring if fits(crossing, sighting))
-        if found is not None:
-            return found
-    subject = sighting.token if credential is None else credential.credential_id
-    held = _latest(crossing for crossing in state.holding(subject) if fits(crossing, sighting))
-    if held is not None or is_group(reference, sighting):
-        return held
-    truck = credential is not None and credential.kind == "truck_tag"
-    beside = [
-        (gap, crossing)
-        for crossing in state.heard_at(sighting.pair, sighting.read_point, sighting.first_us)
-        if (crossing.ended_at_us is None or sighting.first_us <= crossing.ended_at_us)
-        and fits(crossing, sighting)
-        and (gap := _gap(crossing, sighting)) is not None
-        and not (truck and has_truck(crossing, reference))
-        and not _declared_elsewhere(crossing, reference, credential)
-    ]
-    return (
-        min(beside, key=lambda pair: (pair[0], -pair[1].first_us, pair[1].crossing_id))[1]
-        if beside
-        else None
-    )
+    if found is not None:
+        return found.crossing
+    if is_group(world.reference, pair, stay.lane):
+        return None
+    beside = _beside(world, pair, stay, trips)
+    return None if beside is None else beside.crossing
 
 
-def fits(crossing: Crossing, sighting: Sighting) -> bool:
-    """Whether the sighting's time and direction allow it to belong to the crossing."""
-    if crossing.pair != sighting.pair or crossing.direction != sighting.direction:
+def fits(past: Past, stay: Heard) -> bool:
+    """Whether the stay's time and direction allow it to belong to the crossing."""
+    if _second_truck(past, stay):
         return False
-    if crossing.ended_at_us is not None:
-        until = crossing.ended_at_us + AFTER_END_US
-    else:
-        until = crossing.last_us + MATCH_US
-    return crossing.first_us - MATCH_US <= sighting.first_us <= until
-
-
-def has_truck(crossing: Crossing, reference: Reference) -> bool:
-    """Whether a truck tag was heard in the crossing."""
-    return any(
-        (credential := reference.credential(heard.token)) is not None
-        and credential.kind == "truck_tag"
-        for heard in crossing.heard
-    )
-
-
-def is_group(reference: Reference, sighting: Sighting) -> bool:
-    """Whether the read point hears a group of lanes rather than one."""
-    site = reference.site(sighting.pair)
-    return site is not None and any(lane.group == sighting.lane for lane in site.lanes)
-
-
-def _declared_elsewhere(
-    crossing: Crossing, reference: Reference, credential: Credential | None
-) -> bool:
-    """Whether a trip on file expects the card's holder, and the crossing belongs to another trip."""
-    if credential is None or crossing.trip is None:
+    end, at_us = past.end, stay.first_us
+    if stay.direction == past.heard[0].direction:
+        return at_us <= (past.last_us + MATCH_US if end is None else end.at_us + AFTER_END_US)
+    if stay.direction[:2] != past.heard[0].direction[3:] or stay.untrusted:
         return False
-    trips = reference.trips_declaring((credential.holder,))
-    on_file = [trip.trip_number for trip in trips if trip.status == "on_file"]
-    return bool(on_file) and crossing.trip not in on_file
+    if end is not None:
+        return end.how in SENT_BACK and at_us <= end.at_us + WAY_BACK_US
+    return past.undecided and at_us <= past.last_us + MATCH_US
 
 
-def _gap(crossing: Crossing, sighting: Sighting) -> int | None:
-    """Microseconds between the sighting and the crossing's nearest one there; None when too far."""
-    stopped = sighting.position in ("primary", "secondary")
-    allowed = BESIDE_STOPPED_US if stopped else BESIDE_US
-    gaps = [
-        max(
-            heard.first_us - sighting.last_us,
-            sighting.first_us - heard.last_us if heard.gone else 0,
-            0,
-        )
-        for heard in crossing.heard
-        if heard.read_point == sighting.read_point
+def is_group(reference: Reference, pair: str, lane: str) -> bool:
+    """Whether the name is a group of lanes rather than one."""
+    site = reference.site(pair)
+    return site is not None and any(one.group == lane for one in site.lanes)
+
+
+def trips_for(world: World, who: str, direction: Direction, at_us: int) -> list[Trip]:
+    """Trips that declare the person, truck or trailer to come that way about that time."""
+    return [
+        trip
+        for trip in world.trips_of(who)
+        if trip.direction == direction
+        and trip.status != "cancelled"
+        and trip.eta_us - TRIP_EARLY_US <= at_us <= trip.eta_us + TRIP_LATE_US
+        and not _used_before(trip, at_us)
     ]
-    nearest = min(gaps, default=allowed + 1)
-    return nearest if nearest <= allowed else None
 
 
-def _latest(crossings: Iterable[Crossing]) -> Crossing | None:
-    return max(
-        crossings, key=lambda crossing: (crossing.first_us, crossing.crossing_id), default=None
+def is_beside(one: Heard, stay: Heard) -> int | None:
+    """Microseconds between two stays at one read point; None when they are elsewhere or too far apart."""
+    if one.read_point != stay.read_point or one.direction != stay.direction:
+        return None
+    stopped = stay.position in ("primary", "secondary")
+    gap = max(
+        one.first_us - stay.last_us if stay.gone else 0,
+        stay.first_us - one.last_us if one.gone else 0,
+        0,
     )
+    return gap if gap <= (BESIDE_STOPPED_US if stopped else BESIDE_US) else None
+
+
+def _by_trip(world: World, pair: str, stay: Heard, trips: list[Trip], key: Key) -> Past | None:
+    things = dict.fromkeys([thing for trip in trips for thing in declared(trip)])
+    found: dict[str, Past] = {}
+    for thing in things:
+        if thing != stay.who:
+            for past in _pasts(world.holding(thing), pair, key):
+                name = past.crossing.crossing_id
+                if name not in found and _holds(past, thing) and fits(past, stay):
+                    found[name] = past
+    return _latest(found.values())
+
+
+def _beside(world: World, pair: str, stay: Heard, trips: list[Trip]) -> Past | None:
+    near = []
+    for past in _pasts(world.heard_at(pair, stay), pair, stay.key):
+        gaps = [gap for one in past.heard if (gap := is_beside(one, stay)) is not None]
+        if not gaps or not fits(past, stay):
+            continue
+        forward = stay.direction == past.heard[0].direction
+        if forward and past.end is not None and stay.first_us > past.end.at_us:
+            continue
+        if _declared_elsewhere(world, past, stay, trips):
+            continue
+        near.append((min(gaps), past))
+    if not near:
+        return None
+    smallest = min(gap for gap, _ in near)
+    return _latest(past for gap, past in near if gap == smallest)
+
+
+def _pasts(crossings: Iterable[Crossing], pair: str, key: Key) -> Iterable[Past]:
+    for crossing in crossings:
+        if crossing.pair == pair and (
+            max(crossing.last_us, crossing.ended_at_us or 0) + WAY_BACK_US >= key[0]
+        ):
+            past = past_of(crossing, key)
+            if past is not None:
+                yield past
+
+
+def _holds(past: Past, who: str) -> bool:
+    return any(one.who == who for one in past.heard)
+
+
+def _second_truck(past: Past, stay: Heard) -> bool:
+    return stay.who.startswith("truck:") and any(
+        one.who != stay.who and one.who.startswith("truck:") for one in past.heard
+    )
+
+
+def _declared_elsewhere(world: World, past: Past, stay: Heard, trips: list[Trip]) -> bool:
+    """Whether a trip expects the card's holder, and the crossing belongs to other trips."""
+    if not trips:
+        return False
+    expected = {trip.trip_number for trip in trips}
+    theirs = {
+        trip.trip_number
+        for who in {one.who for one in past.heard}
+        for trip in trips_for(world, who, stay.direction, stay.first_us)
+    }
+    return bool(theirs) and not expected & theirs
+
+
+def _used_before(trip: Trip, at_us: int) -> bool:
+    """Whether the trip was over before that moment."""
+    return any(use.how == "used" and use.at_us + AFTER_END_US < at_us for use in trip.uses)
+
+
+def _latest(found: Iterable[Past]) -> Past | None:
+    return max(found, key=_opener, default=None)
+
+
+def _opener(past: Past) -> Key:
+    return past.opener

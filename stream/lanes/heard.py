@@ -1,68 +1,81 @@
-"""The sightings of a crossing: one row a card and read point, however often the card comes and goes."""
+"""Stays: what a sighting tells, and which sightings are one stay.
 
+Sightings of one token at one read point that are at most a minute apart are one stay, whichever crossing
+they were put into: so the stays do not depend on the order in which events came.
+"""
+
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
 from schemas.gate import Sighting
-from schemas.reference import Credential
-from stream.lanes.rows import Heard
+from stream.lanes.rows import SECOND, Heard
 
-#: Event ids kept for one card at one read point: the first one and the latest ones.
-MAX_EVENT_IDS: Final = 8
+#: Event ids kept for one stay: the first one and the latest ones.
+MAX_EVENT_IDS: Final = 4
 
-#: Cards and read points of one crossing beyond this are left out and flagged: bounds the row.
+#: Stays of one crossing beyond this are left out and flagged: bounds the row.
 MAX_HEARD: Final = 100
 
+#: Sightings of one token at one read point no further apart than this are one stay.
+ONE_STAY_US: Final = 60 * SECOND
 
-def add(
-    every: tuple[Heard, ...], sighting: Sighting, credential: Credential | None, *, gone: bool
-) -> tuple[Heard, ...]:
-    """The sightings with one more, sorted by time."""
-    for at, heard in enumerate(every):
-        if heard.token == sighting.token and heard.read_point == sighting.read_point:
-            merged = replace(
-                heard,
-                first_us=min(heard.first_us, sighting.first_us),
-                last_us=max(heard.last_us, sighting.last_us),
-                gone=gone,
-                event_ids=_bounded(heard.event_ids, sighting.event_id),
-            )
-            return _sorted((*every[:at], merged, *every[at + 1 :]))
-    if len(every) >= MAX_HEARD:
-        return every
-    one = Heard(
+
+def stay_of(sighting: Sighting, who: str, *, gone: bool, untrusted: bool) -> Heard:
+    """The stay as this one event tells it."""
+    return Heard(
         token=sighting.token,
-        subject=sighting.token if credential is None else credential.credential_id,
+        who=who,
         read_point=sighting.read_point,
         lane=sighting.lane,
         position=sighting.position,
+        direction=sighting.direction,
         to_booth_s=sighting.to_booth_s,
         first_us=sighting.first_us,
-        last_us=sighting.last_us,
+        last_us=max(sighting.first_us, sighting.last_us),
         gone=gone,
         event_ids=(sighting.event_id,),
+        reverse=sighting.travel == "reverse",
+        ambiguous=sighting.ambiguous,
+        untrusted=untrusted,
     )
-    return _sorted((*every, one))
 
 
-def over(heard: Heard, sighting: Sighting) -> Heard:
-    """The stay has ended; its times are final."""
+def is_same_stay(one: Heard, other: Heard) -> bool:
+    """Whether two stays are one."""
+    return (
+        one.token == other.token
+        and one.read_point == other.read_point
+        and one.first_us - ONE_STAY_US <= other.last_us
+        and other.first_us - ONE_STAY_US <= one.last_us
+    )
+
+
+def union(old: Heard, new: Heard) -> Heard:
+    """Both as one stay; `new` is what came later."""
+    later = new if new.last_us >= old.last_us else old
+    ids = tuple(dict.fromkeys((*old.event_ids, *new.event_ids)))
+    if len(ids) > MAX_EVENT_IDS:
+        ids = (ids[0], *ids[-(MAX_EVENT_IDS - 1) :])
     return replace(
-        heard,
-        first_us=min(heard.first_us, sighting.first_us),
-        last_us=max(heard.last_us, sighting.last_us),
-        gone=True,
-        event_ids=_bounded(heard.event_ids, sighting.event_id),
+        old,
+        direction=min(old.direction, new.direction),
+        first_us=min(old.first_us, new.first_us),
+        last_us=max(old.last_us, new.last_us),
+        gone=old.gone or new.gone if new.last_us == old.last_us else later.gone,
+        event_ids=ids,
+        reverse=old.reverse or new.reverse,
+        ambiguous=later.ambiguous,
+        untrusted=old.untrusted and new.untrusted,
     )
 
 
-def _bounded(event_ids: tuple[str, ...], one: str) -> tuple[str, ...]:
-    if one in event_ids:
-        return event_ids
-    every = (*event_ids, one)
-    return every if len(every) <= MAX_EVENT_IDS else (every[0], *every[-(MAX_EVENT_IDS - 1) :])
+def ordered(every: Sequence[Heard]) -> tuple[tuple[Heard, ...], bool]:
+    """The stays in the order of grouping, at most `MAX_HEARD`; whether any had to be left out."""
+    by_time = tuple(sorted(every, key=_key))
+    return by_time[:MAX_HEARD], len(by_time) > MAX_HEARD
 
 
-def _sorted(every: tuple[Heard, ...]) -> tuple[Heard, ...]:
-    return tuple(sorted(every, key=lambda one: (one.first_us, one.token, one.read_point)))
+def _key(heard: Heard) -> tuple[int, str, str]:
+    return heard.first_us, heard.token, heard.read_point

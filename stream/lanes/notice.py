@@ -5,11 +5,20 @@ import hashlib
 import msgspec
 
 from schemas.arrival import ArrivalNotice, Eligibility
-from stream.lanes.crossing import expected_us, furthest, overall_ruling, state_of
-from stream.lanes.heard import MAX_HEARD
+from schemas.reference import Trip
+from stream.lanes.crossing import (
+    expected_us,
+    export_cleared,
+    forward,
+    overall_ruling,
+    position_of,
+    state_of,
+)
 from stream.lanes.join import Joined, everything_read
 from stream.lanes.rows import Crossing
+from stream.lanes.statuses import status_flags
 from stream.reference import Reference
+from stream.trips.arrival import FILING_LIMIT_MIN, entered, late_minutes, port_flag, vin_differs
 
 #: Until lane policies exist nobody is eligible for a special lane.
 NO_POLICY = Eligibility(reasons=("no_policy",))
@@ -26,16 +35,19 @@ def arrival_notice(crossing: Crossing, joined: Joined, reference: Reference) -> 
         direction=crossing.direction,
         state=state_of(crossing),
         lane=crossing.lane,
-        position=furthest(crossing).position,
+        position=position_of(crossing),
         first_read_us=crossing.first_us,
         last_read_us=crossing.last_us,
         eta_us=None if ended else expected_us(crossing),
         links=joined.links,
         shipments=joined.trip.shipments if joined.trip else (),
         eligibility=NO_POLICY,
-        flags=tuple(sorted((*joined.flags, *_site_flags(crossing, joined, reference)))),
+        flags=_flags(crossing, joined, reference),
         decision=None if ruling is None else ruling.outcome,
         provisional=not ended and not everything_read(joined),
+        merged_into=crossing.merged_into,
+        split_from=crossing.split_from,
+        continues=_continues(crossing, joined),
         source_event_ids=source_event_ids(crossing),
         at_us=crossing.at_us,
     )
@@ -50,23 +62,62 @@ def content(notice: ArrivalNotice) -> bytes:
 def source_event_ids(crossing: Crossing) -> tuple[str, ...]:
     """The events behind the crossing as it stands, each once, sightings first."""
     sightings = (event_id for heard in crossing.heard for event_id in heard.event_ids)
-    rulings = (ruling.event_id for ruling in crossing.rulings)
-    return tuple(dict.fromkeys((*sightings, *rulings)))
+    words = (word.event_id for word in crossing.words())
+    return tuple(dict.fromkeys((*sightings, *words)))
+
+
+def _continues(crossing: Crossing, joined: Joined) -> str | None:
+    """The crossing at another pair that was diverted with the trip of this one."""
+    for use in reversed(joined.trip.uses if joined.trip is not None else ()):
+        if use.how == "diverted" and use.pair != crossing.pair:
+            return use.crossing_id
+    return None
+
+
+def _flags(crossing: Crossing, joined: Joined, reference: Reference) -> tuple[str, ...]:
+    """Everything that the officer should know beside the links, each once, by name."""
+    if crossing.merged_into is not None:
+        return ()
+    flags = {*joined.flags, *status_flags(crossing, joined.known, reference)}
+    flags.update(_site_flags(crossing, joined, reference))
+    if any(one.is_odd for one in joined.known):
+        flags.add("card_holder_no_person")
+    if crossing.held:
+        flags.add("waiting_for_gateway")
+    if any(one.untrusted for one in crossing.heard):
+        flags.add("untrusted_clock")
+    if any(one.direction != crossing.direction for one in crossing.heard):
+        flags.add("return_leg")
+    if export_cleared(crossing):
+        flags.add("export_cleared")
+    trucks = [one.heard for one in joined.known if one.is_truck] or forward(crossing)
+    if trucks and max(trucks, key=lambda one: one.first_us).ambiguous:
+        flags.add("ambiguous_lane")
+    if crossing.how == "entered" and overall_ruling(crossing) is None:
+        flags.add("released_in_motion")
+    return tuple(sorted(flags))
+
+
+def _trip_flags(crossing: Crossing, trip: Trip, reference: Reference) -> list[str]:
+    """What arriving here and now says of the trip, and what is odd about its identifiers."""
+    port = port_flag(trip, crossing.pair, reference.ports)
+    flags = [finding.code for finding in trip.findings]
+    flags += [] if port is None else [port]
+    truck = reference.truck(trip.truck or "")
+    if truck is not None and vin_differs(trip, truck):
+        flags.append("vin_mismatch")
+    at_gate = [heard.first_us for heard in crossing.heard if heard.position != "queue"]
+    limit = FILING_LIMIT_MIN.get(entered(trip))
+    minutes = 0 if limit is None else late_minutes(trip, min(at_gate, default=None), limit)
+    return [*flags, f"filed_late:{minutes}"] if minutes else flags
 
 
 def _site_flags(crossing: Crossing, joined: Joined, reference: Reference) -> list[str]:
-    flags = ["too_many_cards"] if len(crossing.heard) >= MAX_HEARD else []
-    port = reference.ports.get(crossing.pair)
-    if joined.trip is not None and port is not None:
-        into_us = crossing.direction.endswith("US")
-        code = port.us_port_code if into_us else port.other_office_code
-        verified = into_us or port.other_code_verified
-        if code is None or not verified:
-            flags.append("port_unverified")
-        elif joined.trip.port_code != code:
-            flags.append("port_mismatch")
+    flags = ["too_many_cards"] if crossing.crowded else []
+    if joined.trip is not None:
+        flags += _trip_flags(crossing, joined.trip, reference)
     site = reference.site(crossing.pair)
-    if crossing.closed and crossing.ended_at_us is not None and site is not None:
+    if crossing.closed and crossing.how == "entered" and site is not None:
         expects = any(
             point.position == "exit" and point.lane == crossing.lane for point in site.read_points
         )

@@ -1,32 +1,35 @@
-"""What the lanes stage remembers of a partition, and how it finds it again."""
+"""What the lanes stage remembers of a partition: the rows of its changelog."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 
 from schemas.border import Ending, PersonRole, UnmatchedKind
-from schemas.gate import Decision, Outcome, Subjects
+from schemas.gate import Outcome, Subjects
 from schemas.message import Country, Direction, Position
-from stream.state import KeyedState
+from stream.lanes.verified import Chain
 
-Place = tuple[str, str, int | str | None]
-"""What a crossing is found by: a kind of place, what is there, and for closed crossings when."""
+SECOND: Final = 1_000_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
 
-#: Closed crossings are found by read point and booth within time slots of ten minutes.
-SLOT_US: Final = 600_000_000
+#: How far an officer's moment may lie outside the sightings at the booth.
+SLACK_US: Final = 5 * SECOND
+
+Key = tuple[int, str, str]
+"""The place of a sighting or an officer's word in the order of grouping: corrected time, then what differs."""
 
 
-class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """A card or tag at a read point: one stay, or several that follow each other."""
+class Heard(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One stay of a card or tag at a read point."""
 
     token: str
-    #: Its credential id, or its token while no credential is known for it.
-    subject: str
+    #: Its holder, or its token while no credential is known for it.
+    who: str
     read_point: str
     lane: str
     position: Position
+    direction: Direction
     to_booth_s: int | None
     first_us: int
     last_us: int
@@ -34,20 +37,60 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     gone: bool
     #: The first event that told of it and the last ones.
     event_ids: tuple[str, ...]
+    #: It moved against the lane.
+    reverse: bool = False
+    #: Another lane heard it as well, and nobody can tell which one it is in.
+    ambiguous: bool = False
+    #: The gateway's clock was far from the stream's.
+    untrusted: bool = False
+
+    @property
+    def key(self) -> Key:
+        """Its place in the order of grouping."""
+        return self.first_us, self.token, self.read_point
 
 
-class Ruling(msgspec.Struct, frozen=True, kw_only=True):
-    """An officer's decision about the crossing."""
+class Word(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What an officer said: about a crossing by its id (`named`), or about what stood at a lane's booth."""
 
     event_id: str
     at_us: int
     country: Country
+    named: str | None = None
+    lane: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """Its place in the order of grouping: after every sighting that it may be about."""
+        return self.at_us + SLACK_US, "\uffff", self.event_id
+
+
+class Ruling(Word, frozen=True, kw_only=True, array_like=True, tag="ruling"):
+    """A decision."""
+
     outcome: Outcome
     subjects: Subjects
     persons: tuple[str, ...]
 
 
-class Emitted(msgspec.Struct, frozen=True, kw_only=True):
+class Keyed(Word, frozen=True, kw_only=True, array_like=True, tag="keyed"):
+    """Somebody or something that an officer keyed because no reader heard it."""
+
+    subject: str
+
+
+class Corrected(Word, frozen=True, kw_only=True, array_like=True, tag="corrected"):
+    """A person was set right: `to_person` or `to_at_us` or neither (did not enter)."""
+
+    person: str
+    to_person: str | None = None
+    to_at_us: int | None = None
+
+
+AnyWord = Ruling | Keyed | Corrected
+
+
+class Emitted(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What was last written about the end of the crossing for a person (None: nobody known)."""
 
     person: str | None
@@ -56,7 +99,7 @@ class Emitted(msgspec.Struct, frozen=True, kw_only=True):
     at_us: int
 
 
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+class Waiting(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """An open row of the unmatched queue."""
 
     kind: UnmatchedKind
@@ -64,17 +107,55 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     since_us: int
 
 
-class Crossing(msgspec.Struct, frozen=True, kw_only=True, tag="crossing"):
-    """One vehicle's passage."""
+class Use(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What was last said of the trip that the crossing used."""
+
+    trip: str
+    how: str
+    at_us: int
+    revision: int
+
+
+class Crossing(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="crossing"):
+    """One vehicle's passage. The first block is evidence, the second what was made of it, the third what was written."""
 
     crossing_id: str
     pair: str
+    #: Counts the crossings of the partition in the order in which they were opened.
+    number: int = 0
+    #: By `Heard.key`.
+    heard: tuple[Heard, ...] = ()
+    #: Each by time.
+    rulings: tuple[Ruling, ...] = ()
+    keyed: tuple[Keyed, ...] = ()
+    corrected: tuple[Corrected, ...] = ()
+    #: Latest event time of an input that touched it.
+    at_us: int
+
     direction: Direction
     lane: str
-    heard: tuple[Heard, ...] = ()
-    rulings: tuple[Ruling, ...] = ()
+    #: First and last read.
+    first_us: int = 0
+    last_us: int = 0
+    #: How and when it ended, None while it goes on. Being lost is no end: a sighting revives it.
+    how: Ending | None = None
+    ended_at_us: int | None = None
+    #: Whether an exit read releases here where no officer has decided.
+    in_motion: bool = False
     #: The trip that it was joined with.
     trip: str | None = None
+    #: When it was given up because nobody heard of it any more.
+    lost_at_us: int | None = None
+    closed: bool = False
+    #: Its time-outs wait for a gateway.
+    held: bool = False
+    #: When time alone changes what is known of its cards.
+    recheck_us: int | None = None
+    #: Sightings were left out because there were too many.
+    crowded: bool = False
+    merged_into: str | None = None
+    split_from: str | None = None
+
     #: Of the last notice.
     revision: int = 0
     #: Hash of what the last notice said.
@@ -82,36 +163,50 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True, tag="crossing"):
     end_revision: int = 0
     emitted: tuple[Emitted, ...] = ()
     waiting: tuple[Waiting, ...] = ()
-    #: The moment that ended it, None while it goes on.
-    ended_at_us: int | None = None
-    #: When it was given up because nobody heard of it any more.
-    lost_at_us: int | None = None
-    closed: bool = False
-    #: Latest event time of an input that touched it.
-    at_us: int
+    alerted: tuple[str, ...] = ()
+    use: Use | None = None
 
-    @property
-    def first_us(self) -> int:
-        """The first read."""
-        return min((heard.first_us for heard in self.heard), default=self.at_us)
-
-    @property
-    def last_us(self) -> int:
-        """The last read so far."""
-        return max((heard.last_us for heard in self.heard), default=self.at_us)
+    def words(self) -> tuple[AnyWord, ...]:
+        """Everything that officers said of it."""
+        return (*self.rulings, *self.keyed, *self.corrected)
 
 
-class Sequence(msgspec.Struct, frozen=True, kw_only=True, tag="sequence"):
+class Sequence(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="sequence"):
     """Which events of a writer and epoch have come: all up to `high`, but for the gaps (inclusive)."""
 
     high: int
     gaps: tuple[tuple[int, int], ...] = ()
 
 
-class Pending(msgspec.Struct, frozen=True, kw_only=True, tag="pending"):
-    """A decision that found no crossing yet."""
+class Pending(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="pending"):
+    """An officer's word that found no crossing yet."""
 
-    decision: Decision
+    pair: str
+    word: AnyWord
+
+
+class Clock(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="clock"):
+    """The partition's last tick, and how many crossings it has opened."""
+
+    now_us: int = 0
+    opened: int = 0
+
+
+class GatewayHealth(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="gateway"):
+    """What a gateway last said of itself."""
+
+    pair: str
+    #: Lanes whose sightings it has sent.
+    lanes: tuple[str, ...] = ()
+    #: The tick after which its last heartbeat came; None: it never sent one.
+    heard_us: int | None = None
+    #: How far its clock was behind the tick then.
+    behind_us: int = 0
+    outbox_age_ms: int = 0
+    untrusted: bool = False
+
+
+Row = Crossing | Sequence | Pending | Clock | GatewayHealth | Chain
 
 
 def crossing_key(crossing_id: str) -> str:
@@ -120,7 +215,7 @@ def crossing_key(crossing_id: str) -> str:
 
 
 def pending_key(event_id: str) -> str:
-    """The state key of a decision without a crossing."""
+    """The state key of a word without a crossing."""
     return f"pending:{event_id}"
 
 
@@ -129,107 +224,15 @@ def sequence_key(writer: str, epoch: str) -> str:
     return f"sequence:{writer}.{epoch}"
 
 
-class LanesState(KeyedState):
-    """The rows of a partition, found by card, trip, read point and lane."""
-
-    def __init__(self) -> None:
-        """Empty."""
-        super().__init__(Crossing | Sequence | Pending)
-        self._by_place: defaultdict[Place, dict[str, None]] = defaultdict(dict)
-        self._pending: dict[str, None] = {}
-        self._crossings: dict[str, Crossing] = {}
-        self._open: dict[str, Crossing] = {}
-        self._closed: dict[str, Crossing] = {}
-
-    def crossing(self, crossing_id: str) -> Crossing | None:
-        """A crossing by its id."""
-        return self._crossings.get(crossing_id)
-
-    def sequence(self, writer: str, epoch: str) -> Sequence | None:
-        """The sequence of a writer and epoch."""
-        row = self.get(sequence_key(writer, epoch))
-        return row if isinstance(row, Sequence) else None
-
-    def holding(self, subject: str) -> list[Crossing]:
-        """Crossings in which the credential (or unknown token) was heard."""
-        return self._these(self._by_place.get(("subject", subject, ""), ()))
-
-    def joined_with(self, trip: str) -> list[Crossing]:
-        """Crossings that were joined with the trip."""
-        return self._these(self._by_place.get(("trip", trip, ""), ()))
-
-    def heard_at(self, pair: str, read_point: str, at_us: int) -> list[Crossing]:
-        """Crossings heard at the read point: those that are not closed, and closed ones about that time."""
-        return self._about(pair, f"point {read_point}", at_us)
-
-    def at_booth(self, pair: str, lane: str, at_us: int) -> list[Crossing]:
-        """Crossings heard at primary or secondary of the lane, closed ones only about that time."""
-        return self._about(pair, f"booth {lane}", at_us)
-
-    def pending(self) -> list[Decision]:
-        """Decisions that found no crossing yet, by time."""
-        rows = (self.get(key) for key in self._pending)
-        found = [row.decision for row in rows if isinstance(row, Pending)]
-        return sorted(found, key=lambda decision: (decision.at_us, decision.event_id))
-
-    def open(self) -> list[Crossing]:
-        """Crossings that are not closed."""
-        return list(self._open.values())
-
-    def closed(self) -> Iterator[Crossing]:
-        """Closed crossings that can still be revised, the longest closed first."""
-        return iter(self._closed.values())
-
-    def _about(self, pair: str, place: str, at_us: int) -> list[Crossing]:
-        slot = at_us // SLOT_US
-        ids: dict[str, None] = {}
-        for when in (None, slot - 1, slot, slot + 1):
-            ids.update(self._by_place.get((place, pair, when), {}))
-        return self._these(ids)
-
-    def _these(self, ids: Iterable[str]) -> list[Crossing]:
-        return [self._crossings[one] for one in ids]
-
-    def _changed(self, key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
-        if isinstance(old, Crossing) or isinstance(new, Crossing):
-            self._crossing_changed(
-                old if isinstance(old, Crossing) else None,
-                new if isinstance(new, Crossing) else None,
-            )
-        elif key.startswith("pending:"):
-            self._pending.pop(key, None)
-            if new is not None:
-                self._pending[key] = None
-
-    def _crossing_changed(self, old: Crossing | None, new: Crossing | None) -> None:
-        if old is not None and (new is None or old.closed != new.closed):
-            for shelf in (self._crossings, self._open, self._closed):
-                shelf.pop(old.crossing_id, None)
-        if new is not None:
-            self._crossings[new.crossing_id] = new
-            (self._closed if new.closed else self._open)[new.crossing_id] = new
-        before = [] if old is None else list(_places(old))
-        after = [] if new is None else list(_places(new))
-        if before == after:
-            return
-        here = new or old
-        if here is None:
-            return
-        for place in before:
-            self._by_place[place].pop(here.crossing_id, None)
-            if not self._by_place[place]:
-                del self._by_place[place]
-        for place in after:
-            self._by_place[place][here.crossing_id] = None
+def chain_key(writer: str, epoch: str) -> str:
+    """The state key of how far a writer's epoch is verified."""
+    return f"chain:{writer}.{epoch}"
 
 
-def _places(crossing: Crossing) -> Iterator[Place]:
-    """Everything by which the crossing can be found."""
-    if crossing.trip is not None:
-        yield "trip", crossing.trip, ""
-    for heard in crossing.heard:
-        yield "subject", heard.subject, ""
-        slot = heard.first_us // SLOT_US if crossing.closed else None
-        yield f"point {heard.read_point}", crossing.pair, slot
-        if heard.position in ("primary", "secondary"):
-            yield f"booth {heard.lane}", crossing.pair, slot
+def gateway_key(writer: str) -> str:
+    """The state key of a gateway's health."""
+    return f"gateway:{writer}"
+
+
+#: The state key of the clock.
+CLOCK_KEY: Final = "clock"

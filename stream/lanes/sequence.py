@@ -13,6 +13,9 @@ from stream.lanes.rows import Sequence
 #: More gaps than this in one epoch are kept as one that spans them: bounds the row.
 MAX_GAPS = 100
 
+#: An announcement of more numbers to come than this is not believed: it would make true events repeats.
+MAX_SKIPPED = 1_000_000
+
 
 class Placed(NamedTuple):
     """Where an event stands in its writer's sequence."""
@@ -33,6 +36,16 @@ def place(sequence: Sequence | None, seq: int) -> Placed:
     if any(first <= seq <= last for first, last in now.gaps):
         return Placed(Sequence(high=now.high, gaps=without(now.gaps, seq, seq)))
     return Placed(None)
+
+
+def announced(
+    sequence: Sequence, gap: tuple[int, int] | None, low: int, high: int
+) -> tuple[Sequence, tuple[int, int] | None]:
+    """A `Skipped` accounts for `low` to `high`, also for numbers that are still to come."""
+    gaps = without(sequence.gaps, low, high)
+    left = next(iter(without((gap,), low, high)), None) if gap else None
+    ahead = low <= sequence.high < high <= sequence.high + MAX_SKIPPED
+    return Sequence(high=high if ahead else sequence.high, gaps=gaps), left
 
 
 def without(gaps: tuple[tuple[int, int], ...], low: int, high: int) -> tuple[tuple[int, int], ...]:

@@ -160,6 +160,10 @@ class EventLog(Protocol):
         """The topics as they are; None for one that is not there."""
         ...
 
+    async def max_record_bytes(self, name: str) -> int | None:
+        """The largest record that a topic's own setting lets in; None: it has no such setting, or is not there."""
+        ...
+
     async def bounds(
         self, partitions: Sequence[TopicPartition]
     ) -> dict[TopicPartition, tuple[int, int]]:

@@ -39,6 +39,10 @@ class KafkaLog:
         """The topics as they are; None for one that is not there."""
         return await self._topics.describe(names)
 
+    async def max_record_bytes(self, name: str) -> int | None:
+        """`max.message.bytes` of the topic; None for one that is not there."""
+        return await self._topics.max_record_bytes(name)
+
     async def bounds(
         self, partitions: Sequence[TopicPartition]
     ) -> dict[TopicPartition, tuple[int, int]]:

@@ -79,6 +79,14 @@ class KafkaTopics:
         }
         return {name: states.get(name) for name in names}
 
+    async def max_record_bytes(self, name: str) -> int | None:
+        """`max.message.bytes` of a topic; None for one that is not there."""
+        physical = self.names.topic(name)
+        async with within(REQUEST_S, "asking for the settings of a topic"):
+            there, _ = await self._metadata()
+            configs = await self._configs([physical] if physical in there else [])
+        return int(configs[physical]["max.message.bytes"]) if physical in configs else None
+
     async def partitions(self, topic: str) -> int:
         """How many partitions a topic has; raises `TopicMissing`.
 

@@ -147,6 +147,10 @@ class MemoryLog:
         """The topics as they are; None for one that is not there."""
         return {name: self._broker.topics.get(name) for name in names}
 
+    async def max_record_bytes(self, name: str) -> int | None:  # noqa: ARG002 - no topic has one
+        """Only the program's own limit holds here."""
+        return None
+
     async def bounds(
         self, partitions: Sequence[TopicPartition]
     ) -> dict[TopicPartition, tuple[int, int]]:

@@ -81,6 +81,10 @@ class SqliteLog:
         """The topics as they are; None for one that is not there."""
         return await self.run(self.rows.describe, names)
 
+    async def max_record_bytes(self, name: str) -> int | None:  # noqa: ARG002 - no topic has one
+        """Only the program's own limit holds here."""
+        return None
+
     async def bounds(
         self, partitions: Sequence[TopicPartition]
     ) -> dict[TopicPartition, tuple[int, int]]:

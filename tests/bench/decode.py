@@ -1,6 +1,8 @@
 """How many reads a core decodes and tracks, for every protocol: `./run bench decode`.
 
-One frame a chunk, as a busy line brings them. The ratio compares with taking the bytes and doing nothing.
+One frame a chunk, as a busy line brings them, and each read placed in time and tracked as the gateway does it. Each
+figure is the best of three runs, for other programs share the machine. Below: how our decoder compares with the frame
+logic of other people's decoders, on the same frames; they look for no frame in a stream, so they are spared that.
 """
 
 import random
@@ -8,12 +10,16 @@ import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from gateway.clock import When
+from chafon_rfid import uhfreader18, uhfreader288m
+from omnitag.drivers.wyuan import protocol as omnitag
+
+from gateway import uhf_frames
+from gateway.clock import ReaderClock
 from gateway.protocols import PROTOCOLS
 from gateway.reads import Read
 from gateway.tracker import Point, Tracker
 
-READS = 60_000
+READS = 100_000
 NOW = 1_772_460_000_000_000
 POINT = Point(
     id="L01-primary",
@@ -28,43 +34,78 @@ POINT = Point(
 )
 
 
+def numbers(tags: int) -> list[bytes]:
+    """EPCs of so many tags."""
+    drawn = random.Random(7)
+    return [b"\xe2" + drawn.randbytes(11) for _ in range(tags)]
+
+
 def frames(name: str, tags: int) -> list[bytes]:
     """Frames of so many tags in turn, as the protocol's own encoder builds them."""
     encode: Callable[[Read], bytes] = import_module(f"gateway.protocols.{name}").encode
-    drawn = random.Random(7)
-    epcs = [b"\xe2" + drawn.randbytes(11) for _ in range(tags)]
     made = [
         encode(Read(epc=epc, at_us=NOW, reader_at_us=NOW, antenna=1, rssi_dbm=-50, key=f"{n}"))
-        for n, epc in enumerate(epcs)
+        for n, epc in enumerate(numbers(tags))
     ]
     return [made[n % tags] for n in range(READS)]
 
 
-def timed(work: Callable[..., int], *arguments: object) -> tuple[float, int]:
-    """CPU seconds of the work, and what it counted."""
-    began = time.process_time()
-    count = work(*arguments)
-    return time.process_time() - began, count
-
-
-def look(chunks: Sequence[bytes]) -> int:
-    """Do nothing but look at the chunks."""
-    return sum(1 for chunk in chunks if chunk)
+def best(work: Callable[[], int]) -> tuple[float, int]:
+    """The fewest CPU seconds of the work, and what it counted."""
+    runs = []
+    for _ in range(3):
+        began = time.process_time()
+        count = work()
+        runs.append((time.process_time() - began, count))
+    return min(runs)
 
 
 def decode(name: str, chunks: Sequence[bytes], tracker: Tracker | None) -> int:
     """Feed all chunks, 40 us apart; return how many reads came."""
     decoder = PROTOCOLS[name].decoder({})
     decoder.start()
-    count = 0
+    clock, count = ReaderClock(), 0
     for n, chunk in enumerate(chunks):
-        at_us = NOW + n * 40
-        for outcome in decoder.feed(chunk, at_us):
-            if isinstance(outcome, Read):
+        for read in decoder.feed(chunk, NOW + n * 40):
+            if isinstance(read, Read):
                 count += 1
                 if tracker is not None:
-                    tracker.hear(POINT, outcome, When(at_us, "received", 0, False))
+                    reader_us = read.reader_at_us
+                    when = None if reader_us is None else clock.place(reader_us, read.at_us)
+                    tracker.hear(POINT, read, when)
     return count
+
+
+def omnitags(chunks: Sequence[bytes]) -> int:
+    """The same with omnitag."""
+    count = 0
+    for chunk in chunks:
+        frame = omnitag.parse_frame(chunk)
+        if omnitag.status_carries_tags(frame.status):
+            count += len(omnitag.parse_inventory(frame.data)[0])
+    return count
+
+
+def wabsons(chunks: Sequence[bytes], kind: str) -> int:
+    """The same with wabson-chafon-rfid."""
+    answer = (uhfreader18 if kind == "18" else uhfreader288m).G2InventoryResponse
+    return sum(1 for chunk in chunks for _ in answer(chunk).get_tag())
+
+
+def compare() -> None:
+    """Print how our decoder compares with others; READS is too many for them."""
+    few = frames("uhfreader", 500)[: READS // 10]
+    bare = [uhf_frames.encode_tags_18([epc]) for epc in numbers(500)] * (READS // 5_000)
+    _beside("omnitag, 288", few, lambda: omnitags(few))
+    _beside("wabson, 288", few, lambda: wabsons(few, "288"))
+    _beside("wabson, 18", bare, lambda: wabsons(bare, "18"))
+
+
+def _beside(label: str, chunks: Sequence[bytes], work: Callable[[], int]) -> None:
+    ours, count = best(lambda: decode("uhfreader", chunks, None))
+    theirs, told = best(work)
+    rates = f"ours {count / ours:9,.0f}/s  theirs {told / theirs:9,.0f}/s"
+    print(f"uhfreader beside {label:13} {rates}  {theirs / ours * count / told:5.1f} times as fast")
 
 
 def main() -> None:
@@ -72,13 +113,13 @@ def main() -> None:
     for name in PROTOCOLS:
         for tags in (500, 20_000):
             chunks = frames(name, tags)
-            bare, _ = timed(look, chunks)
-            alone, count = timed(decode, name, chunks, None)
-            both, _ = timed(decode, name, chunks, Tracker())
+            alone, count = best(lambda: decode(name, chunks, None))  # noqa: B023
+            both, _ = best(lambda: decode(name, chunks, Tracker()))  # noqa: B023
             print(
                 f"{name:12} {tags:6} tags  decode {count / alone:9,.0f}/s  "
-                f"decode and track {count / both:9,.0f}/s  {both / bare:6.0f} times looking at the bytes"
+                f"decode and track {count / both:9,.0f}/s"
             )
+    compare()
 
 
 if __name__ == "__main__":

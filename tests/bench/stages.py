@@ -82,15 +82,15 @@ def renumbered(events: list[Message]) -> list[Message]:
 
 def through(stage: Stage, state: KeyedState, reference: Reference, record: Record) -> list[Record]:
     """One record through a stage, encoded as a worker would write it; returns its ends of crossings."""
-    step = advance(stage, state, reference, record)
-    state.apply(step.changes)
-    for change in step.changes:
-        encode_change(change)
     written = []
-    for topic, message in step.outputs:
-        value, key = encode(message), topic_key(message).encode()
-        if topic == LEDGER.input:
-            written.append(Record(topic, partition_of(key, 6), 0, key, value, (), 0))
+    for step in advance(stage, state, reference, record):
+        state.apply(step.changes)
+        for change in step.changes:
+            encode_change(change)
+        for topic, message in step.outputs:
+            value, key = encode(message), topic_key(message).encode()
+            if topic == LEDGER.input:
+                written.append(Record(topic, partition_of(key, 6), 0, key, value, (), 0))
     return written
 
 

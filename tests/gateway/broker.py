@@ -11,6 +11,7 @@ from typing import Final
 
 from paho.mqtt import publish
 
+from tests.gateway.certificates import Pair
 from tests.gateway.rig import ROOT
 
 CONFIG: Final = ROOT / "ops/mosquitto/mosquitto.conf"
@@ -21,6 +22,14 @@ def find_mosquitto() -> str | None:
     return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
+def free_port() -> int:
+    """A port of the loopback interface on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 class Broker:
     """A broker that can be stopped, killed and started again on the same port with the same folder."""
 
@@ -28,9 +37,17 @@ class Broker:
         self._program = program
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
+        self.tls_port = free_port()
+        #: Further lines of its configuration.
+        self.more = ""
+
+    def use_tls(self, ca: str, server: Pair) -> None:
+        """A second listener, for clients with a certificate of the authority only."""
+        self.more += (
+            f"listener {self.tls_port} 127.0.0.1\nallow_anonymous true\nrequire_certificate true\n"
+            f"cafile {ca}\ncertfile {server.cert}\nkeyfile {server.key}\n"
+        )
 
     def start(self) -> None:
         """Start it; it may take a moment until it answers."""
@@ -44,6 +61,7 @@ class Broker:
             text = text.replace(old, new)
         if os.geteuid() == 0:
             text += "\nuser root\n"
+        text += self.more
         path = self._folder / "mosquitto.conf"
         path.write_text(text)
         with (self._folder / "mosquitto.log").open("ab") as log:

@@ -47,6 +47,7 @@ def config_text(
     *,
     log: str | None = None,
     broker: int | None = None,
+    mqtt: str = "",
     lane: str = "",
     heartbeat_ms: int = 3_600_000,
     serial: bool = True,
@@ -60,6 +61,7 @@ token_key_file = "{folder}/token.key"
 heartbeat_ms = {heartbeat_ms}
 [outbox]
 path = "{folder}/outbox.db"
+quota_mb = 16
 [log]
 url = "{log or f"sqlite:{folder}/log.db"}"
 [[lane]]
@@ -97,6 +99,7 @@ to_booth_s = 90
 id = "yard"
 url = "mqtt://127.0.0.1:{broker}"
 client_id = "gw-1"
+{mqtt}
 topics = [
   {{ filter = "queue/data", reader = "queue" }},
   {{ filter = "queue/management", reader = "queue", kind = "management" }},
@@ -254,6 +257,11 @@ class Running:
         self._process = process
         self._errors = errors
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     def kill(self) -> None:
         self._process.kill()
         assert self._process.wait(10) == -signal.SIGKILL
@@ -266,6 +274,14 @@ class Running:
         """SIGTERM, and the exit status."""
         self._process.terminate()
         return self._process.wait(20)
+
+    def hang_up(self) -> None:
+        """SIGHUP."""
+        self._process.send_signal(signal.SIGHUP)
+
+    def text(self) -> bytes:
+        """Its log as it is."""
+        return self._errors.read_bytes()
 
     def log(self) -> list[dict[str, Any]]:
         """Its log lines."""

@@ -10,6 +10,7 @@ from gateway import ascii_lines
 from gateway.ascii_lines import encode_ack, encode_at_round_end, encode_at_tag, encode_ecp
 from gateway.protocols import ascii_line
 from gateway.reads import Outcome, Read, ReaderNote, Rejected
+from tests.gateway.outcomes import epcs, reads_of, reasons
 
 A = bytes.fromhex("E0040150954F02B1")
 B = bytes.fromhex("E200600311753E33")
@@ -45,18 +46,6 @@ def decoder(dialect: str, **options: object) -> ascii_line.AsciiLineDecoder:
 
 def decoded(one: ascii_line.AsciiLineDecoder, *chunks: bytes) -> list[Outcome]:
     return [o for chunk in chunks for o in one.feed(chunk, 5)] + one.flush(5)
-
-
-def reads(outcomes: list[Outcome]) -> list[Read]:
-    return [outcome for outcome in outcomes if isinstance(outcome, Read)]
-
-
-def epcs(outcomes: list[Outcome]) -> list[bytes]:
-    return [read.epc for read in reads(outcomes)]
-
-
-def reasons(outcomes: list[Outcome]) -> list[str]:
-    return [outcome.reason for outcome in outcomes if isinstance(outcome, Rejected)]
 
 
 def notes(outcomes: list[Outcome]) -> list[tuple[str, str]]:
@@ -153,7 +142,7 @@ def test_a_basic_message_inside_a_text_is_never_read() -> None:
 
 def test_a_round_that_lost_any_byte_gives_no_card_that_was_not_there() -> None:
     for stream in without_one_byte(ROUND):
-        found = reads(decoded(decoder("metratec_ascii"), stream))
+        found = reads_of(decoded(decoder("metratec_ascii"), stream))
         assert {read.epc for read in found} <= {A, B}
         assert {read.antenna for read in found} <= {12, None}
 
@@ -174,7 +163,7 @@ def test_a_pattern_fits_the_whole_line_or_nothing() -> None:
 def test_auto_doubts_a_line_of_another_form_than_the_one_before() -> None:
     hidden = encode_at_tag(EVIL)
     outcomes = decoded(ascii_line.decoder({}), b"#KING 1\r\n" + hidden + hidden + b"#KING 2\r\n")
-    assert [(read.epc, read.after_resync) for read in reads(outcomes)] == [
+    assert [(read.epc, read.after_resync) for read in reads_of(outcomes)] == [
         (b"KING 1", False),
         (EVIL, True),
         (EVIL, False),
@@ -185,7 +174,7 @@ def test_auto_doubts_a_line_of_another_form_than_the_one_before() -> None:
 @pytest.mark.parametrize("dialect", ["metratec_ascii", "pattern"])
 def test_the_first_line_after_the_start_may_be_the_end_of_one_and_is_doubtful(dialect: str) -> None:
     one = decoder(dialect)
-    found = reads(decoded(one, GOOD[dialect][1]))
+    found = reads_of(decoded(one, GOOD[dialect][1]))
     assert [read.after_resync for read in found] == [True, False]
 
 
@@ -288,7 +277,7 @@ def test_a_report_that_is_sent_again_has_the_same_key_and_a_later_equal_one_has_
         (message, 15 * S),
         (message, 29 * S),
     ]
-    found = [reads(one.feed(line, at_us))[0] for line, at_us in times]
+    found = [reads_of(one.feed(line, at_us))[0] for line, at_us in times]
     assert [read.key for read in found] == [
         "1000000.4@B3D3",
         "1000000.4@B3D3",
@@ -302,7 +291,7 @@ def test_a_report_that_is_sent_again_has_the_same_key_and_a_later_equal_one_has_
 def test_the_text_of_a_report_can_be_taken_apart_by_a_pattern() -> None:
     pattern = r"(?P<epc>[A-Z]+ \d+)(?:&(?P<ant>\d))?"
     one = decoder("transcore_basic", pattern=pattern, epc="text")
-    assert [(r.epc, r.antenna) for r in reads(decoded(one, b"#KING 1&3\r\n#KING 2\r\n"))] == [
+    assert [(r.epc, r.antenna) for r in reads_of(decoded(one, b"#KING 1&3\r\n#KING 2\r\n"))] == [
         (b"KING 1", 3),
         (b"KING 2", None),
     ]

@@ -3,9 +3,11 @@
 import pytest
 
 from gateway.ascii_lines import encode_at_round_end, encode_at_tag
+from gateway.ascii_round import MAX_HELD
 from gateway.protocols import ascii_line
 from gateway.reads import OptionError, Read
-from tests.gateway.test_ascii_line import A, B, S, decoded, decoder, epcs, notes, reads, reasons
+from tests.gateway.outcomes import epcs, reads_of, reasons
+from tests.gateway.test_ascii_line import A, B, S, decoded, decoder, notes
 
 # --- metraTec
 
@@ -13,8 +15,8 @@ from tests.gateway.test_ascii_line import A, B, S, decoded, decoder, epcs, notes
 def test_the_antenna_of_a_round_belongs_to_the_tags_before_it() -> None:
     stream = encode_at_tag(A) + encode_at_round_end(2) + encode_at_tag(B) + encode_at_round_end(1)
     outcomes = decoder("metratec_at").feed(stream, 7)
-    assert [(read.epc, read.antenna) for read in reads(outcomes)] == [(A, 2), (B, 1)]
-    assert reads(outcomes)[0].at_us == 7
+    assert [(read.epc, read.antenna) for read in reads_of(outcomes)] == [(A, 2), (B, 1)]
+    assert reads_of(outcomes)[0].at_us == 7
 
 
 @pytest.mark.parametrize(
@@ -36,18 +38,18 @@ def test_an_answer_that_lost_its_end_is_rejected_and_the_one_behind_it_is_read()
 
 
 def test_a_reader_that_never_ends_a_round_fills_nothing() -> None:
-    found = decoder("metratec_at").feed(encode_at_tag(A) * (ascii_line.MAX_HELD + 1), 7)
-    assert len(reads(found)) == ascii_line.MAX_HELD
+    found = decoder("metratec_at").feed(encode_at_tag(A) * (MAX_HELD + 1), 7)
+    assert len(reads_of(found)) == MAX_HELD
 
 
 def test_a_damaged_end_of_round_gives_its_tags_no_antenna_instead_of_the_next_ones() -> None:
     stream = encode_at_tag(A) + b"+CINV: <ROUND FINISHED, ANT=x>\r" + encode_at_tag(B)
     outcomes = decoder("metratec_at").feed(stream + encode_at_round_end(2), 7)
-    assert [(read.epc, read.antenna) for read in reads(outcomes)] == [(A, None), (B, 2)]
+    assert [(read.epc, read.antenna) for read in reads_of(outcomes)] == [(A, None), (B, 2)]
     hex_a, hex_b = A.hex().encode(), B.hex().encode()
     stream = hex_a + b"\rARP 1\r" + hex_b + b"\rARP 02\rIVF 02\r"
     outcomes = decoder("metratec_ascii").feed(stream, 7)
-    assert [(read.epc, read.antenna) for read in reads(outcomes)] == [(A, None), (B, 2)]
+    assert [(read.epc, read.antenna) for read in reads_of(outcomes)] == [(A, None), (B, 2)]
 
 
 def test_a_round_with_fewer_lines_than_the_reader_counted_is_not_believed() -> None:
@@ -60,7 +62,7 @@ def test_a_rejected_line_explains_a_missing_tag_and_leaves_the_others_doubtful()
     stream = b"\r" + A.hex().encode() + b"\r" + B.hex().encode()[1:] + b"\rIVF 02\r"
     outcomes = decoder("metratec_ascii").feed(stream, 7)
     assert reasons(outcomes) == ["bad_line"]
-    assert [(read.epc, read.after_resync) for read in reads(outcomes)] == [(A, True)]
+    assert [(read.epc, read.after_resync) for read in reads_of(outcomes)] == [(A, True)]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_a_signal_is_dbm_or_a_number_without_unit(
     rssi: str, text: bytes, dbm: float | None, raw: int | None
 ) -> None:
     one = decoder("pattern", rssi=rssi)
-    (read,) = reads(decoded(one, b"E004;3;" + text + b";E200\r"))
+    (read,) = reads_of(decoded(one, b"E004;3;" + text + b";E200\r"))
     assert (read.antenna, read.tid, read.rssi_dbm, read.rssi_raw) == (3, b"\xe2\x00", dbm, raw)
 
 

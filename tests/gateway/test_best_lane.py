@@ -333,3 +333,19 @@ def test_whatever_is_heard_where_every_read_is_in_one_stay_and_neighbours_never_
         assert not any(("L02-primary", *key[1:]) in open_keys - {key} for key in open_keys)
     assert len(tracker) <= 5
     assert given_reads == gone_reads + sum(stay.reads for stay in tracker.stays())
+
+
+def test_reads_found_after_garbage_move_no_tag_and_a_clean_one_then_does() -> None:
+    tracker = Tracker()
+    heard(tracker, L01, -60.0, NOW, NOW + MS, NOW + 2 * MS)
+    strong = read(NOW + 3 * MS, rssi_dbm=-40.0)
+    for _ in range(5):
+        assert not tracker.hear(L02, msgspec.structs.replace(strong, after_resync=True))
+    assert [type(change) for change in tracker.hear(L02, strong)] == [Gone, Seen]
+
+
+def test_a_clean_read_of_the_neighbour_lane_makes_doubtful_ones_count() -> None:
+    tracker = Tracker()
+    for number in range(3):
+        assert not tracker.hear(L01, read(NOW + number * MS, after_resync=True))
+    assert [type(change) for change in tracker.hear(L02, read(NOW + 3 * MS))] == [Seen]

@@ -11,7 +11,8 @@ from typer.testing import CliRunner, Result
 from gateway.batch import Batch, RejectRow, Totals
 from gateway.cli import app
 from gateway.identity import epc_token, tid_token
-from gateway.outbox_file import open_outbox
+from gateway.outbox_file import Owner
+from gateway.outbox_open import open_outbox
 from tests.gateway.rig import CARD, KEY, ROOT, TRUCK, write_config
 from tests.gateway.test_outbox import PACK
 
@@ -107,7 +108,7 @@ def test_rejects_are_shown_oldest_first_also_as_json(tmp_path: Path) -> None:
         RejectRow(1_795_548_181_870_817, "booth", "garbage", "", b"\x00\x01"),
         RejectRow(1_795_548_182_870_817, "booth", "tag_crc", "is 1234", CARD),
     ]
-    with open_outbox(tmp_path / "outbox.db", "gw-1") as file:
+    with open_outbox(tmp_path / "outbox.db", Owner("gw-1", "lar-wtb")) as file:
         file.load()
         file.store(Batch([], {}, [], rows, PACK(Totals()), {}))
         result = gatebook("rejects", "-c", path)
@@ -134,7 +135,7 @@ def test_rejects_before_the_first_run_are_explained(tmp_path: Path) -> None:
 
 def test_an_outbox_that_another_gateway_uses_stops_with_one_line(tmp_path: Path) -> None:
     path = write_config(tmp_path)
-    with open_outbox(tmp_path / "outbox.db", "gw-1"):
+    with open_outbox(tmp_path / "outbox.db", Owner("gw-1", "lar-wtb")):
         result = subprocess.run(
             [sys.executable, "-m", "gatebook", "gateway", "run", "-c", str(path)],
             cwd=ROOT,

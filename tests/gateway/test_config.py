@@ -9,6 +9,7 @@ from gateway.config import ConfigError, read_config
 from gateway.link import Rfc2217Url, TcpUrl, parse_link
 from gateway.tables import (
     GatewayTable,
+    HealthTable,
     LaneTable,
     LogTable,
     MqttTable,
@@ -22,6 +23,8 @@ from tests.gateway.rig import ROOT
 
 EXAMPLE = (ROOT / "docs/gateway.toml").read_text(encoding="utf-8")
 SERIAL = "serial:///dev/serial/by-id/usb-FTDI_FT232R_A10KZP45-if00-port0?baud=115200"
+BROKER = "mqtts://broker.yard.example:8883"
+KEY = 'key = "var/tls/gw-lar-1.key"'
 
 
 def findings(text: str) -> dict[str, str]:
@@ -55,6 +58,7 @@ def test_the_example_in_the_documentation_is_a_good_configuration() -> None:
         ("gateway", GatewayTable),
         ("outbox", OutboxTable),
         ("log", LogTable),
+        ("health", HealthTable),
         ("lane", LaneTable),
         ("reader", ReaderTable),
         ("read_point", ReadPointTable),
@@ -78,6 +82,8 @@ def test_the_example_shows_every_key_of_a_topic() -> None:
     ("old", "new", "path", "text"),
     [
         ("observe_reads = 3", "obsrve_reads = 3", "lane[0].obsrve_reads", "mean 'observe_reads'?"),
+        ("127.0.0.1:9464", "0.0.0.0:9464", "health.listen", "seen from other machines"),
+        ("clock_check = true", "clok = true", "health.clok", "unknown key"),
         ("[outbox]", "[outbocks]", "outbocks", "did you mean 'outbox'?"),
         ("qos = 1 }", "qso = 1 }", "mqtt[0].topics[0].qso", "did you mean 'qos'?"),
         ('\nid = "gw-lar-1"', '\nid = "gw.lar"', "gateway.id", "letters"),
@@ -114,10 +120,15 @@ def test_the_example_shows_every_key_of_a_topic() -> None:
         ('lane = "L02"', 'lane = "L03"', "read_point[1].lane", "did you mean"),
         ("antennas = [2]", "antennas = [1, 2]", "read_point[1].antennas", "'L01-queue' already"),
         ("antennas = [2]", "", "read_point[1].antennas", "'L01-queue' already"),
-        ("mqtt://127.0.0.1:1883", "mqtts://127.0.0.1", "mqtt[0].url", "not there yet"),
-        ("mqtt://127.0.0.1:1883", "127.0.0.1:1883", "mqtt[0].url", "is not mqtt://HOST:PORT"),
-        ("mqtt://127.0.0.1:1883", "mqtt://a:b@127.0.0.1", "mqtt[0].url", "would be logged"),
-        ("mqtt://127.0.0.1:1883", "mqtt://127.0.0.1:no", "mqtt[0].url", "Port could not be cast"),
+        (BROKER, "mqtt://broker", "mqtt[0].ca", "write url = 'mqtts://...'"),
+        (BROKER, "broker:8883", "mqtt[0].url", "is not mqtt://HOST:PORT or mqtts://HOST:PORT"),
+        (BROKER, "mqtts://a:b@broker", "mqtt[0].url", "use username and password_file"),
+        (BROKER, "mqtts://broker:no", "mqtt[0].url", "Port could not be cast"),
+        (KEY, "", "mqtt[0].key", "missing, but there is cert; add key"),
+        ('username = "gw-lar-1"', "", "mqtt[0].username", "there is password_file"),
+        ('version = "5"', "", "mqtt[0].session_expiry_s", "MQTT 3.1.1 cannot say it"),
+        ("baud=115200", "baud=115200&xonxoff=1", "reader[0].link", "xonxoff loses bytes of r200"),
+        ("baud=115200", "baud=115200&xonxoff=yes", "reader[0].link", "xonxoff cannot be 'yes'"),
         ('filter = "queue/data"', 'filter = "queue/#/data"', "mqtt[0].topics[0].filter", "filter"),
         ('filter = "queue/data"', 'filter = "queue+"', "mqtt[0].topics[0].filter", "filter"),
         ('"queue/management"', '"queue/data"', "mqtt[0].topics[1].filter", "twice"),
@@ -129,6 +140,8 @@ def test_the_example_shows_every_key_of_a_topic() -> None:
         ("entry = [1]", "", "read_point[0].entry", "leave exit out"),
         ("exit = [3]", "exit = [4]", "read_point[0].exit", "add it to antennas"),
         ("exit = [3]", "exit = [1]", "read_point[0].exit", "entry antenna too"),
+        ("gpi = [1, 2]", "gpi = [1]", "read_point[0].gpi", "1 inputs"),
+        ("gpi = [1, 2]", "gpi = [2, 2]", "read_point[0].gpi", "the same one twice"),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_the_way_to_mend_it(
@@ -188,7 +201,7 @@ def test_links_over_the_network_are_read() -> None:
 
 def test_two_connections_to_a_broker_need_two_client_ids() -> None:
     text = EXAMPLE + (
-        '[[mqtt]]\nid = "other"\nurl = "mqtt://127.0.0.1:1883"\nclient_id = "gw-lar-1"\n'
+        '[[mqtt]]\nid = "other"\nurl = "mqtts://broker.yard.example:8883"\nclient_id = "gw-lar-1"\n'
         'topics = [{ filter = "x", reader = "queue" }]\n'
     )
     found = findings(text)

@@ -69,12 +69,12 @@ async def test_garbage_and_cut_frames_are_counted_and_stop_nothing(
     async with daemon(config(tmp_path, log=url, heartbeat_ms=100)):
         await pty_reader.command(START)
         broken = CARD_FRAME[:-2] + b"\x00\x7e"
-        pty_reader.send(b"noise" + NO_TAG_FRAME + CARD_FRAME + broken + CARD_FRAME * 2)
+        pty_reader.send(b"noise" + NO_TAG_FRAME + CARD_FRAME + broken + CARD_FRAME * 3)
         events = await Events(url).until(
-            lambda events: events.of(SightingSeen) and events.of(Heartbeat)[-1].reads == 3
+            lambda events: events.of(SightingSeen) and events.of(Heartbeat)[-1].reads == 4
         )
     health = events.of(Heartbeat)[-1].readers[0]
-    assert health.reads == 3
+    assert health.reads == 4
     assert sum(health.rejects.values()) == 2
 
 
@@ -209,14 +209,16 @@ async def test_non_json_and_too_large_messages_are_rejected_and_acknowledged(
 # ---- killed
 
 
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
 async def test_a_message_that_was_committed_but_not_acknowledged_gives_no_second_read(
-    tmp_path: Path, broker: Broker
+    tmp_path: Path, broker: Broker, version: str
 ) -> None:
     broker.start()
     await broker.ready()
     url = f"sqlite:{tmp_path}/log.db"
     await make_topics(url)
-    path = write_config(tmp_path, broker=broker.port, serial=False, heartbeat_ms=200)
+    mqtt = f'version = "{version}"'
+    path = write_config(tmp_path, broker=broker.port, mqtt=mqtt, serial=False, heartbeat_ms=200)
     with gateway(path, {"GATEBOOK_CRASH_AT": "gateway.ack.before:1"}) as running:
         events = await Events(url).until(lambda events: events.of(ReaderStatus))
         await broker.publish([zebra(7), zebra(8)])

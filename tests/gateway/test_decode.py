@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from gateway.decode import app
 from gateway.protocols import PROTOCOLS, r200
+from tests.gateway.test_protocols import captures, name_of, protocol_of, rows_of
 
 CAPTURES = Path(__file__).parents[1] / "captures"
 RM1 = "BB02220011C9340030751FEB705C5904E3D50D703A76EF7E"
@@ -174,3 +175,12 @@ def test_a_reader_of_the_output_that_goes_away_is_no_traceback() -> None:
     assert process.returncode == 1
     assert b"Traceback" not in stderr
     assert b"BrokenPipe" not in stderr
+
+
+@pytest.mark.parametrize("path", captures(), ids=name_of)
+def test_every_capture_of_a_reader_can_be_looked_at_by_the_command(path: Path) -> None:
+    result = run("--protocol", str(protocol_of(path)), str(path))
+    assert rows(result) == json.loads(json.dumps(rows_of(path)))
+    rejected = [row for row in rows(result) if row["kind"] == "rejected"]
+    assert result.exit_code == bool(rejected)
+    assert f"{len(rejected)} rejected" in result.stderr

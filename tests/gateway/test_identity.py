@@ -1,5 +1,7 @@
 """Tokens: the one form in which a card's number leaves the gateway."""
 
+import hmac
+
 import pytest
 
 from gateway.identity import (
@@ -21,6 +23,14 @@ def test_a_token_is_the_key_id_and_128_bits_of_hmac_over_kind_and_number() -> No
     #   openssl dgst -sha256 -mac HMAC -macopt hexkey:000102…1f
     assert epc_token(KEY, EPC) == "k1.adee91f29ee901f154e66945f4765a70"
     assert tid_token(KEY, EPC) == "k1.bfa419545837ab5f34ead5ee2bfc204f"
+
+
+def test_the_hash_is_that_of_the_standard_library_for_keys_of_every_length() -> None:
+    for length in (1, 16, 63, 64, 65, 200):
+        secret = bytes(range(length))
+        for number in (b"", EPC, EPC * 9):
+            wanted = hmac.digest(secret, number, "sha256")
+            assert TokenKey(key_id="k1", secret=secret).mac(number) == wanted
 
 
 def test_an_empty_number_has_no_token() -> None:

@@ -3,13 +3,15 @@
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway import json_batch
 from gateway.protocols import impinj_iot
-from gateway.reads import OptionError, Outcome, Read, ReaderNote, Rejected
+from gateway.reads import OptionError, Outcome, Proof, Read, ReaderNote, Rejected
 
 EPC = bytes.fromhex("E2801160600002054CCF96FF")
 AT_US = 1_772_460_000_123_456
@@ -43,6 +45,13 @@ def only_read(outcomes: list[Outcome]) -> Read:
     [read] = outcomes
     assert isinstance(read, Read)
     return read
+
+
+def plain(outcomes: list[Outcome]) -> ReaderNote:
+    """The only note, as a person reads it."""
+    (note,) = outcomes
+    assert isinstance(note, ReaderNote)
+    return replace(note, reader_at_us=None, facts=())
 
 
 def only_reject(outcomes: list[Outcome]) -> Rejected:
@@ -125,7 +134,8 @@ def test_the_time_at_which_the_tag_was_heard_goes_before_that_of_the_event() -> 
 def test_the_inner_object_tells_what_an_event_without_its_type_is() -> None:
     assert only_read(decoded(message(eventType="gone"))).epc == EPC
     payload = impinj_iot.encode_event("overflow", {"eventsPurged": 3}, at_us=AT_US, named=False)
-    assert decoded(payload) == [ReaderNote(kind="reads_lost", at_us=7, detail="eventsPurged 3")]
+    note = ReaderNote(kind="reads_lost", at_us=7, detail="eventsPurged 3")
+    assert plain(decoded(payload)) == note
 
 
 @given(
@@ -169,7 +179,19 @@ def test_what_is_no_tag_is_a_note_with_a_short_text_and_no_tags_number(
     event_type: str, inner: dict[str, object] | None, kind: str, detail: str
 ) -> None:
     parts = {"eventType": event_type, f"{event_type}Event": inner, "tagInventoryEvent": None}
-    assert decoded(message(**parts)) == [ReaderNote(kind=kind, at_us=7, detail=detail)]
+    assert plain(decoded(message(**parts))) == ReaderNote(kind=kind, at_us=7, detail=detail)
+
+
+def test_the_answer_of_a_tag_to_a_challenge_is_passed_on_without_its_tid() -> None:
+    said = {"messageHex": "054CB6BBC56A", "responseHex": "EE69413D90DE7AA7", "tidHex": "51A3"}
+    payload = tag({"tagAuthenticationResponse": said})
+    assert only_read(decoded(payload)).proof == Proof(
+        challenge=bytes.fromhex("054CB6BBC56A"), answer=bytes.fromhex("EE69413D90DE7AA7")
+    )
+    for half in ({"messageHex": "05"}, {"responseHex": "EE", "messageHex": ""}, {}):
+        assert only_read(decoded(tag({"tagAuthenticationResponse": half}))).proof is None
+    wrong = decoded(tag({"tagAuthenticationResponse": {"messageHex": "x", "responseHex": "00"}}))
+    assert only_reject(wrong).detail.endswith("tagAuthenticationResponse.messageHex`")
 
 
 def test_lost_reads_are_said_with_their_number_and_their_span() -> None:
@@ -178,7 +200,7 @@ def test_lost_reads_are_said_with_their_number_and_their_span() -> None:
         "eventsPurged 5, eventsRemaining 9, firstEventTimestamp 2026-03-02T13:59:59.123456000Z, "
         "lastEventTimestamp 2026-03-02T14:00:00.123456000Z"
     )
-    assert decoded(payload) == [ReaderNote(kind="reads_lost", at_us=7, detail=detail)]
+    assert plain(decoded(payload)) == ReaderNote(kind="reads_lost", at_us=7, detail=detail)
 
 
 def test_the_texts_of_connection_and_will_are_notes_and_can_be_others() -> None:
@@ -226,7 +248,7 @@ def test_an_array_may_begin_with_blanks_and_may_be_empty() -> None:
 
 def test_a_hostile_array_costs_a_bounded_number_of_rejects() -> None:
     outcomes = decoded(impinj_iot.encode_batch([b"0"] * 1000 + [tag()]))
-    assert len(outcomes) == impinj_iot.MAX_REJECTED + 2
+    assert len(outcomes) == json_batch.MAX_REJECTED + 2
     last = outcomes[-1]
     assert isinstance(last, Rejected)
     assert (last.reason, last.detail) == ("more_rejected", "900 more objects of this payload")
@@ -253,7 +275,7 @@ def test_a_hostile_array_costs_a_bounded_number_of_rejects() -> None:
         (b"{}", "bad_field"),
         (message(eventType="NEW", tagInventoryEvent=None), "unknown_type"),
         (message(eventType="gone", tagInventoryEvent=None, newEvent={}), "unknown_type"),
-        (b" " * impinj_iot.MAX_PAYLOAD + b"{}", "too_large"),
+        (b" " * json_batch.MAX_PAYLOAD + b"{}", "too_large"),
         (b"[" + b"0," * 20_000 + b"0]", "too_large"),
     ],
     ids=range(16),
@@ -261,8 +283,8 @@ def test_a_hostile_array_costs_a_bounded_number_of_rejects() -> None:
 def test_what_is_no_event_is_rejected_with_bounded_raw_bytes(payload: bytes, reason: str) -> None:
     rejected = only_reject(decoded(payload))
     assert rejected.reason == reason
-    assert rejected.raw == payload[: impinj_iot.MAX_RAW]
-    assert len(rejected.detail) <= impinj_iot.MAX_DETAIL
+    assert rejected.raw == payload[: json_batch.MAX_RAW]
+    assert len(rejected.detail) <= json_batch.MAX_DETAIL
 
 
 WRONG: dict[str, list[object]] = {

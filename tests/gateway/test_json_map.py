@@ -121,6 +121,24 @@ def test_fields_are_found_below_the_tag_and_from_the_root() -> None:
     )
 
 
+def test_a_text_that_came_before_is_the_same_number_again_in_each_of_its_fields() -> None:
+    one = json_map.decoder({"epc": "epc", "antenna": "a", "frequency_mhz": "f", "reads": "n"})
+    tag = {"epc": HEX, "rssi": "-57.5", "a": "9", "f": "9", "n": "9"}
+    payload = json.dumps({"reads": [tag]}).encode()
+    first, again = (only_read(one.feed(payload, 7)) for _ in range(2))
+    assert first == again
+    assert (first.antenna, first.frequency_khz, first.reads, first.rssi_dbm) == (9, 9000, 9, -57.5)
+
+
+def test_very_many_texts_of_a_number_are_read_and_not_all_remembered() -> None:
+    one = json_map.decoder({})
+    for number in range(2 * json_map.MAX_TEXTS):
+        text = f"-{number / 100}"
+        payload = json.dumps({"reads": [{"epc": HEX, "rssi": text}]}).encode()
+        assert only_read(one.feed(payload, 7)).rssi_dbm == float(text)
+    assert [len(number.texts) for number in one._numbers] == [json_map.MAX_TEXTS]
+
+
 def test_an_antenna_that_the_reader_does_not_send_is_a_constant() -> None:
     for antenna in (4, "4"):
         assert only_read(decoded({"reads": [{"epc": HEX}]}, antenna=antenna)).antenna == 4

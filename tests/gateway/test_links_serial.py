@@ -4,12 +4,13 @@ import asyncio
 import os
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.link import SerialUrl
-from gateway.links.serial import SerialLink, users_of
+from gateway.links.serial import LOCKED, SerialLink, cause_of, users_of
 from gateway.now import anchored_clock
 from tests.gateway.heard import hearing
 from tests.gateway.rig import START, PtyReader
@@ -140,3 +141,24 @@ async def test_a_killed_gateway_leaves_a_pseudo_terminal_usable(pty_reader: PtyR
     async with hearing(link_to(pty_reader.name)) as heard:
         await heard.until(heard.ups)
         assert heard.causes() == []
+
+
+async def test_flow_control_by_xon_and_xoff_is_set_where_the_link_asks_for_it(
+    pty_reader: PtyReader,
+) -> None:
+    for asked in (False, True):
+        url = SerialUrl(str(pty_reader.name), 115_200, xonxoff=asked)
+        async with hearing(SerialLink("booth", url, anchored_clock())) as heard:
+            await heard.until(heard.ups)
+            with pty_reader.name.open("rb", buffering=0) as port:
+                mode = termios.tcgetattr(port)[0]
+            assert bool(mode & termios.IXON) is asked
+            assert bool(mode & termios.IXOFF) is asked
+
+
+def test_a_lock_whose_owner_cannot_be_seen_is_told_with_the_way_to_find_it(
+    pty_reader: PtyReader,
+) -> None:
+    cause = cause_of(str(pty_reader.name), LOCKED)
+    assert "locked by another program that this user may not see" in cause
+    assert f"sudo fuser -v {pty_reader.name}" in cause

@@ -12,46 +12,21 @@ from hypothesis import strategies as st
 from gateway import mercury_frames
 from gateway.mercury_frames import encode_answer, encode_command, encode_tag
 from gateway.protocols import mercury
-from gateway.reads import OptionError, Outcome, Read, ReaderNote, Rejected
+from gateway.reads import OptionError, Outcome, Read, ReaderNote
+from tests.gateway.mercury_line import EVIL_EPC, GOOD, GOOD_EPC, TM1, decoded, decoder
+from tests.gateway.outcomes import epcs, reads_of, reasons
 from tests.needs import missing
 
-TM1 = bytes.fromhex(
-    "FF2822000010001B01FF0101C4110E16400000012700000500000F00803000000000000000000000001545E94A561D"
-)
 TM2 = bytes.fromhex("FF1C22000010001B01FF0101D9220DC65E0000001400B1050000000020021817AB1336")
 KEEP_ALIVE = bytes.fromhex("FF0022040084E0")
 STOP = bytes.fromhex("FF032F0000025E86")
 START = bytes.fromhex("FF102F00000122000005072210001B03E801FFDD2B")
 FILTER = bytes.fromhex("FF039A010C00A35D")
 ANTENNA = bytes.fromhex("FF039102010142C5")
-EVIL_EPC = bytes.fromhex("E2801160600002054CC2096F")
-GOOD_EPC = b"a good card."
-GOOD = encode_tag(GOOD_EPC)
-
-
-def decoder(**options: object) -> mercury.MercuryDecoder:
-    return mercury.decoder(options)
-
-
-def decoded(*chunks: bytes) -> list[Outcome]:
-    one = decoder()
-    return [o for chunk in chunks for o in one.feed(chunk, 5)] + one.flush(5)
-
-
-def reads(outcomes: list[Outcome]) -> list[Read]:
-    return [outcome for outcome in outcomes if isinstance(outcome, Read)]
-
-
-def epcs(outcomes: list[Outcome]) -> list[bytes]:
-    return [read.epc for read in reads(outcomes)]
-
-
-def reasons(outcomes: list[Outcome]) -> list[str]:
-    return [outcome.reason for outcome in outcomes if isinstance(outcome, Rejected)]
 
 
 def heard_us(outcomes: list[Outcome]) -> list[int | None]:
-    return [read.reader_at_us for read in reads(outcomes)]
+    return [read.reader_at_us for read in reads_of(outcomes)]
 
 
 # --- what a frame says
@@ -112,7 +87,7 @@ def test_fields_are_found_by_the_metadata_flags_whichever_are_set(metadata: int)
         embedded=b"\xff\x22\x00",
         metadata=metadata,
     )
-    (read,) = reads(decoder().feed(frame, 1_000_000))
+    (read,) = reads_of(decoder().feed(frame, 1_000_000))
     assert (read.epc, read.pc) == (GOOD_EPC, 0x3000)
     assert read.reads == (9 if metadata & 1 else 1)
     assert read.rssi_dbm == (-41 if metadata & 2 else None)
@@ -122,6 +97,14 @@ def test_fields_are_found_by_the_metadata_flags_whichever_are_set(metadata: int)
     assert read.phase_deg == (177 if metadata & 32 else None)
 
 
+@pytest.mark.parametrize("place", range(29, 45))
+def test_a_tags_own_crc_is_checked_where_the_reports_fits(place: int) -> None:
+    """PC, EPC and their CRC: the module read another number than the tag has."""
+    wrong = bytearray(TM1)
+    wrong[place] ^= 0x01
+    assert reasons(decoder().feed(encode_answer(0x22, bytes(wrong[5:-2])), 7)) == ["tag_crc"]
+
+
 def test_a_metadata_flag_that_is_not_known_rejects_the_frame() -> None:
     data = TM1[5:8] + b"\x03\xff" + TM1[10:-2]
     assert reasons(decoder().feed(encode_answer(0x22, data), 7)) == ["unknown_metadata"]
@@ -129,7 +112,7 @@ def test_a_metadata_flag_that_is_not_known_rejects_the_frame() -> None:
 
 def test_an_antenna_nibble_of_zero_is_antenna_16() -> None:
     for metadata in (0x1FF, 0x004):
-        (read,) = reads(decoder().feed(encode_tag(GOOD_EPC, antenna=16, metadata=metadata), 7))
+        (read,) = reads_of(decoder().feed(encode_tag(GOOD_EPC, antenna=16, metadata=metadata), 7))
         assert read.antenna == 16
 
 
@@ -206,7 +189,7 @@ def test_the_session_of_a_device_has_its_three_tags_as_often_as_they_were_sent()
     }
     assert len(outcomes) == sum(line["dir"] == "rx" for line in lines)
     assert not reasons(outcomes)
-    late = [read.at_us - (read.reader_at_us or 0) for read in reads(outcomes)]
+    late = [read.at_us - (read.reader_at_us or 0) for read in reads_of(outcomes)]
     assert min(late) == 0
     assert max(late) < 50_000
 
@@ -250,7 +233,7 @@ def test_a_read_that_would_be_too_late_starts_a_count() -> None:
 def test_no_count_and_no_clock_put_a_read_after_its_receipt(steps: list[tuple[int, int]]) -> None:
     one = decoder()
     for ms, at_us in steps:
-        (read,) = reads(one.feed(encode_tag(GOOD_EPC, milliseconds=ms), at_us))
+        (read,) = reads_of(one.feed(encode_tag(GOOD_EPC, milliseconds=ms), at_us))
         assert read.reader_at_us is not None
         assert 0 <= at_us - read.reader_at_us <= mercury.LATE_US
 
@@ -363,7 +346,7 @@ def test_reads_are_marked_at_first_after_a_start() -> None:
     one = decoder()
     one.start()
     outcomes = one.feed(GOOD * 4, 7)
-    assert [read.after_resync for read in reads(outcomes)] == [True, True, False, False]
+    assert [read.after_resync for read in reads_of(outcomes)] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(

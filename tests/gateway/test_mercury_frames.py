@@ -8,38 +8,12 @@ from hypothesis import strategies as st
 
 from gateway import mercury_frames
 from gateway.mercury_frames import MAX_FRAME, encode_tag
-from gateway.protocols import mercury
-from gateway.reads import Outcome, Read, Rejected
+from gateway.reads import Rejected
+from tests.gateway.mercury_line import EVIL_EPC, GOOD, GOOD_EPC, TM1, decoded, decoder
+from tests.gateway.outcomes import epcs, reads_of, reasons
 
-TM1 = bytes.fromhex(
-    "FF2822000010001B01FF0101C4110E16400000012700000500000F00803000000000000000000000001545E94A561D"
-)
-EVIL_EPC = bytes.fromhex("E2801160600002054CC2096F")
 #: The shortest report of the evil card: no fields at all.
 EVIL = encode_tag(EVIL_EPC, metadata=0)
-GOOD_EPC = b"a good card."
-GOOD = encode_tag(GOOD_EPC)
-
-
-def decoder(**options: object) -> mercury.MercuryDecoder:
-    return mercury.decoder(options)
-
-
-def decoded(*chunks: bytes) -> list[Outcome]:
-    one = decoder()
-    return [o for chunk in chunks for o in one.feed(chunk, 5)] + one.flush(5)
-
-
-def reads(outcomes: list[Outcome]) -> list[Read]:
-    return [outcome for outcome in outcomes if isinstance(outcome, Read)]
-
-
-def epcs(outcomes: list[Outcome]) -> list[bytes]:
-    return [read.epc for read in reads(outcomes)]
-
-
-def reasons(outcomes: list[Outcome]) -> list[str]:
-    return [outcome.reason for outcome in outcomes if isinstance(outcome, Rejected)]
 
 
 def hiding(before: int, after: int, pc: int | None = None) -> bytes:
@@ -54,14 +28,14 @@ def test_nothing_inside_an_incomplete_frame_is_tried_before_the_line_is_silent()
     assert one.due(100_999) == (b"", [], 101_000)
     due = one.due(101_000)
     assert due.next_due_us is None
-    assert [(read.epc, read.after_resync) for read in reads(due.outcomes)] == [(EVIL_EPC, True)]
+    assert [(read.epc, read.after_resync) for read in reads_of(due.outcomes)] == [(EVIL_EPC, True)]
 
 
 def test_a_partial_frame_is_given_up_after_silence_and_the_next_one_is_in_step() -> None:
     one = decoder()
     one.feed(TM1[:9], 0)
     assert reasons(one.due(100_000).outcomes) == ["cut_frame"]
-    assert [read.after_resync for read in reads(one.feed(GOOD, 100_001))] == [False]
+    assert [read.after_resync for read in reads_of(one.feed(GOOD, 100_001))] == [False]
 
 
 @pytest.mark.parametrize("before", [0, 2, 8, 31])
@@ -192,7 +166,7 @@ def test_after_more_damage_than_one_byte_reads_are_marked_until_a_reports_worth_
     None
 ):
     outcomes = decoded(TM1[:4], GOOD * 5)
-    marks = [read.after_resync for read in reads(outcomes)]
+    marks = [read.after_resync for read in reads_of(outcomes)]
     assert marks == [True, True, False, False, False]
 
 

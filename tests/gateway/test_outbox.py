@@ -11,12 +11,16 @@ import pytest
 
 from gateway.batch import REJECTS_KEPT, Batch, EventRow, KeyRow, ReaderTotals, RejectRow, Totals
 from gateway.duplicates import KEYS_KEPT
-from gateway.outbox import Outbox
-from gateway.outbox_file import OutboxError, OutboxFile, OutboxFull, open_outbox, read_rejects
+from gateway.outbox import Outbox, Owner
+from gateway.outbox_file import OutboxFile
+from gateway.outbox_look import read_rejects
+from gateway.outbox_open import open_outbox
+from gateway.outbox_tables import OutboxError, OutboxFull
 from gateway.tracker import Stay
 from tests.gateway.rig import CARD, ROOT
 from tests.gateway.test_tracker import POINT
 
+OWNER = Owner("gw-1", "lar-wtb")
 PACK = msgspec.msgpack.encode
 KEY = ("L01-primary", CARD, False)
 STAY = Stay(
@@ -43,7 +47,7 @@ def batch(*seqs: int, **fields: Any) -> Batch:
 
 
 def opened(path: Path) -> OutboxFile:
-    file = open_outbox(path, "gw-1")
+    file = open_outbox(path, OWNER)
     file.load()
     return file
 
@@ -118,7 +122,7 @@ def test_a_batch_that_finds_no_room_leaves_nothing_and_may_be_tried_again(tmp_pa
 def test_a_skipped_event_takes_the_place_of_the_one_it_announces(tmp_path: Path) -> None:
     with opened(tmp_path / "outbox.db") as file:
         file.store(batch(1, 2, 3))
-        file.replace(EventRow(2, 20, b"skipped"))
+        file.replace(EventRow(2, 20, b"skipped"), "damaged")
         assert [row.value for row in file.head(3)] == [b"value 1", b"skipped", b"value 3"]
 
 
@@ -156,8 +160,8 @@ def test_the_file_is_private_because_it_holds_card_numbers(tmp_path: Path) -> No
 def test_a_second_gateway_is_refused_and_told_who_has_the_file(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     code = (
-        "import sys; from pathlib import Path; from gateway.outbox_file import open_outbox\n"
-        "with open_outbox(Path(sys.argv[1]), 'gw-1'): print('open', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from gateway.outbox_open import Owner, open_outbox\n"
+        "with open_outbox(Path(sys.argv[1]), Owner('gw-1', 'p')): print('open', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(path)],
@@ -168,18 +172,15 @@ def test_a_second_gateway_is_refused_and_told_who_has_the_file(tmp_path: Path) -
         assert other.stdout is not None
         assert other.stdout.readline() == b"open\n"
         with pytest.raises(OutboxError, match=rf"another gateway uses it \(process {other.pid}\)"):
-            open_outbox(path, "gw-1")
+            open_outbox(path, OWNER)
         other.kill()
     opened(path).close()
 
 
 def test_the_outbox_of_another_gateway_is_refused(tmp_path: Path) -> None:
     opened(tmp_path / "outbox.db").close()
-    with (
-        open_outbox(tmp_path / "outbox.db", "gw-2") as file,
-        pytest.raises(OutboxError, match="belongs to gateway 'gw-1'"),
-    ):
-        file.load()
+    with pytest.raises(OutboxError, match="belongs to gateway 'gw-1'"):
+        open_outbox(tmp_path / "outbox.db", Owner("gw-2", "lar-wtb"))
 
 
 def test_a_file_that_is_no_outbox_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
@@ -191,7 +192,7 @@ def test_a_file_that_is_no_outbox_is_refused_and_left_as_it_is(tmp_path: Path) -
     before = text.read_bytes()
     for path in (text, other):
         with pytest.raises(OutboxError, match="not"):
-            open_outbox(path, "gw-1")
+            open_outbox(path, OWNER)
     assert text.read_bytes() == before
 
 
@@ -203,7 +204,7 @@ def test_rejects_of_an_outbox_that_is_not_there_are_explained(tmp_path: Path) ->
 async def test_waiting_events_wake_the_publisher_and_an_empty_outbox_is_said(
     tmp_path: Path,
 ) -> None:
-    outbox = await Outbox.open(tmp_path / "outbox.db", "gw-1")
+    outbox = await Outbox.open(tmp_path / "outbox.db", OWNER)
     try:
         assert await outbox.head(10) == []
         assert outbox.empty.is_set()

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.batch import Batch, EventRow, Totals
 from gateway.best_lane import Voice
-from gateway.outbox import Outbox
+from gateway.outbox import Outbox, Owner
 from gateway.publisher import USUAL_BYTES, Publisher, traceparent
 from gateway.sightings import Sightings
 from gateway.tables import MAX_NEIGHBOURS
@@ -20,6 +20,7 @@ from schemas.topics import MAX_VALUE_BYTES, partition_of
 from schemas.wire import encode
 from stream.log.contract import EventLog
 from stream.log.open import open_log
+from tests.gateway.outbox_rig import SIGNER, spoil, verify_chain
 from tests.gateway.rig import KEY, PAIR, Events, make_topics
 from tests.gateway.test_tracker import POINT
 
@@ -48,7 +49,7 @@ async def store(outbox: Outbox, *rows: EventRow) -> None:
 
 @asynccontextmanager
 async def outbox_at(path: Path) -> AsyncIterator[Outbox]:
-    outbox = await Outbox.open(path, "gw-1")
+    outbox = await Outbox.open(path, Owner("gw-1", PAIR))
     try:
         yield outbox
     finally:
@@ -96,6 +97,35 @@ async def test_an_event_carries_its_headers(tmp_path: Path) -> None:
         assert headers["ce_source"] == b"gatebook/gateway/gw-1"
         assert headers["content-type"] == b"application/vnd.msgpack"
         assert headers["traceparent"] == traceparent(outbox.event_id(1))
+
+
+async def test_the_records_of_the_log_verify_as_one_chain_though_an_event_was_skipped(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:{tmp_path}/log.db"
+    await make_topics(url)
+    outbox = await Outbox.open(tmp_path / "outbox.db", Owner("gw-1", PAIR, SIGNER))
+    try:
+        for first in range(1, 31, 5):
+            await store(outbox, *(beat(outbox, seq) for seq in range(first, first + 5)))
+        changed = beat(outbox, 12)._replace(value=beat(outbox, 12, readers=1).value)
+        spoil(tmp_path / "outbox.db", "UPDATE events SET value = ? WHERE seq = 12", changed.value)
+        spoil(tmp_path / "outbox.db", "UPDATE events SET value = ? WHERE seq = 20", b"\xc1")
+        async with publishing(outbox, url) as refused:
+            events = await Events(url).until(lambda events: len(events.distinct()) == 30)
+            assert refused == [1, 1]
+            await outbox.empty.wait()
+    finally:
+        await outbox.aclose()
+    events.check_sequence()
+    assert [skipped.from_seq for skipped in events.of(Skipped)] == [12, 20]
+    sent = []
+    for seq, record in enumerate(events.records, 1):
+        found = dict(record.headers)
+        sent.append((seq, record.value or b"", found["chain"], found.get("signature")))
+    epoch, key = outbox.kept.epoch, SIGNER.public_key
+    assert verify_chain(sent, gateway="gw-1", epoch=epoch, first_key=key, keys=[key]) == 30
+    assert sum(signature is not None for *_, signature in sent) == 6
 
 
 def test_a_trace_context_is_the_same_for_the_same_event_and_well_formed() -> None:

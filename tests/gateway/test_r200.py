@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.protocols import r200
 from gateway.reads import OptionError, Outcome, Read, ReaderNote, Rejected
+from tests.gateway.outcomes import epcs, reasons
 
 RM1 = bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E")
 NO_TAG = bytes.fromhex("BB01FF000115167E")
@@ -24,14 +25,6 @@ def decoder(**options: object) -> r200.R200Decoder:
 def decoded(*chunks: bytes) -> list[Outcome]:
     one = decoder()
     return [o for chunk in chunks for o in one.feed(chunk, 5)] + one.flush(5)
-
-
-def epcs(outcomes: list[Outcome]) -> list[bytes]:
-    return [outcome.epc for outcome in outcomes if isinstance(outcome, Read)]
-
-
-def reasons(outcomes: list[Outcome]) -> list[str]:
-    return [outcome.reason for outcome in outcomes if isinstance(outcome, Rejected)]
 
 
 def hiding(before: int, after: int) -> bytes:

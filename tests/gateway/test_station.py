@@ -9,7 +9,8 @@ from gateway.intake import Report, Told
 from gateway.link import Chunk, LinkDown, LinkUp, Oversize, Tell, Ticket
 from gateway.now import anchored_clock
 from gateway.protocols import PROTOCOLS
-from gateway.reads import Due, Outcome, Read, Rejected, WireProtocol
+from gateway.protocols.zebra_iotc import encode_note
+from gateway.reads import Due, Outcome, Read, ReaderNote, Rejected, WireProtocol
 from gateway.station import Station
 from gateway.tables import ReaderTable
 from tests.gateway.rig import CARD_FRAME, START, STOP
@@ -130,6 +131,18 @@ async def test_a_message_is_known_by_its_one_event_or_by_its_payload(
     (report,) = desk.reports
     assert (report.payload_key is not None) == keyed
     assert report.ticket == TICKET
+
+
+async def test_a_read_on_a_management_topic_is_rejected_and_a_note_on_a_data_topic_is_not() -> None:
+    note = encode_note("gpi", event_num=1, at_us=NOW, data={"pin": 1, "state": "HIGH"})
+    desk = Desk(PROTOCOLS["zebra_iotc"])
+    for payload in (ONE, note):
+        await desk.station.take(Chunk("booth", payload, NOW, "management", TICKET))
+        await desk.station.take(Chunk("booth", payload, NOW, "data", TICKET))
+    outcomes = [outcome for report in desk.reports for outcome in report.outcomes]
+    assert [type(outcome) for outcome in outcomes] == [Rejected, Read, ReaderNote, ReaderNote]
+    assert isinstance(outcomes[0], Rejected)
+    assert outcomes[0].reason == "not_a_note"
 
 
 async def test_a_payload_that_is_too_large_is_a_reject_with_its_ticket() -> None:

@@ -257,3 +257,91 @@ def test_every_read_is_in_exactly_one_stay_and_seen_comes_once_before_gone(
     assert len(tracker) <= 5
     assert given_reads == gone_reads + sum(stay.reads for stay in tracker.stays())
     assert present == {(stay.epc, stay.replayed) for stay in tracker.stays() if stay.observed}
+
+
+# --- reads that were found after garbage
+
+
+def doubtful(at_us: int, reads: int = 1) -> Read:
+    return read(at_us, after_resync=True, reads=reads)
+
+
+def test_reads_found_after_garbage_alone_make_no_tag_present() -> None:
+    tracker = Tracker()
+    for number in range(20):
+        assert not tracker.hear(POINT, doubtful(NOW + number * 100 * MS))
+    (gone,) = tracker.expire(NOW + 60 * S)
+    assert isinstance(gone, Gone)
+    assert (gone.stay.observed, gone.stay.reads) == (False, 20)
+
+
+def test_with_one_clean_read_those_found_after_garbage_count() -> None:
+    for place in range(3):
+        tracker = Tracker()
+        reads = [doubtful(NOW), doubtful(NOW + MS), doubtful(NOW + 2 * MS)]
+        reads[place] = read(NOW + place * MS)
+        changes = [change for one in reads for change in tracker.hear(POINT, one)]
+        assert [type(change) for change in changes] == [Seen]
+
+
+def test_that_all_reads_were_doubtful_is_remembered_over_a_restart() -> None:
+    tracker = Tracker()
+    tracker.hear(POINT, doubtful(NOW, reads=2))
+    tracker = restored(tracker, NOW + MS)
+    assert not tracker.hear(POINT, doubtful(NOW + MS))
+    assert tracker.hear(POINT, read(NOW + 2 * MS))
+
+
+# --- many tags, and for long
+
+
+def test_500_tags_in_the_field_are_500_stays_and_no_read_is_lost() -> None:
+    tracker = Tracker()
+    seen = gone = 0
+    tags = [number.to_bytes(12, "big") for number in range(500)]
+    for turn in range(40):
+        for place, epc in enumerate(tags):
+            at_us = NOW + turn * 2 * S + place * 4 * MS
+            seen += sum(isinstance(one, Seen) for one in tracker.hear(POINT, read(at_us, epc)))
+    assert (seen, len(tracker)) == (500, 500)
+    for change in tracker.expire(NOW + 200 * S):
+        assert isinstance(change, Gone)
+        gone += change.stay.reads
+    assert gone == 40 * 500
+
+
+def test_a_glimpse_in_a_crowd_is_waited_for_no_longer_than_a_present_tag() -> None:
+    tracker = Tracker()
+    for number in range(2_000):
+        tracker.hear(POINT, read(NOW, number.to_bytes(12, "big")))
+    assert tracker.expire(NOW + POINT.lost_us - 1) == []
+    assert len(tracker.expire(NOW + POINT.lost_us)) == 2_000
+    tracker.hear(POINT, read(NOW + 20 * S))
+    assert len(tracker.expire(NOW + 21 * S)) == 1
+
+
+def test_a_tag_that_parks_for_an_hour_is_one_stay_of_bounded_size() -> None:
+    tracker = Tracker()
+    point = msgspec.structs.replace(POINT, rivals=("L02-primary",), entry=(1,), exit=(2,))
+    sizes = set()
+    for turn in range(36_000):
+        at_us = NOW + turn * 100 * MS
+        tracker.hear(point, read(at_us, antenna=turn % 200, rssi_dbm=-50.0))
+        if turn in {1_000, 35_999}:
+            (stay,) = tracker.stays()
+            sizes.add(len(msgspec.msgpack.encode(stay)) // 10)
+        assert not tracker.expire(at_us)
+    assert len(sizes) == 1
+    (gone,) = tracker.expire(NOW + 2 * 3_600 * S)
+    assert isinstance(gone, Gone)
+    assert gone.stay.reads == 36_000
+
+
+def test_thresholds_are_those_of_the_lane() -> None:
+    fast = msgspec.structs.replace(POINT, id="L02-gate", observe_reads=1, lost_us=1 * S)
+    tracker = Tracker()
+    assert tracker.hear(fast, read(NOW)) != tracker.hear(POINT, read(NOW, b"\x31" * 12)) == ()
+    assert [change.stay.point.id for change in tracker.expire(NOW + 1 * S)] == [
+        "L02-gate",
+        "L01-primary",
+    ]

@@ -5,42 +5,23 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway import uhf_frames as wire
-from gateway.protocols import uhfreader
-from gateway.reads import Outcome, Read, ReaderNote, Rejected
+from gateway.reads import ReaderNote, Rejected
 from gateway.uhf_frames import Tag, encode_push, encode_tags_18, encode_tags_288
-
-CH1_18 = bytes.fromhex("13000103010C49440000000000000A000334A5FB")
-CH1_288 = bytes.fromhex("1500010304010C49440000000000000A0003346425C0")
-CH1_4_BYTES = bytes.fromhex("0D000103010104003230386DA3D2")
-CH1_TWO = bytes.fromhex("2300010301020C0000000000000000000003136B0C0000000000000000000003146C70F2")
-CH1_FINISHED = bytes.fromhex("0700010101001E4B")
-CH1_INFO = bytes.fromhex("1100210000160C034E001E0A01000000E651")
-
-EVIL_EPC = bytes.fromhex("00323038")
-GOOD_EPC = b"a good card."
-GOOD = encode_tags_288([Tag(GOOD_EPC)])
-TID = bytes.fromhex("E2801160200074C52B7109D3")
-
-
-def decoder(**options: object) -> uhfreader.UhfReaderDecoder:
-    return uhfreader.decoder(options)
-
-
-def decoded(*chunks: bytes) -> list[Outcome]:
-    one = decoder()
-    return [o for chunk in chunks for o in one.feed(chunk, 5)] + one.flush(5)
-
-
-def reads_of(outcomes: list[Outcome]) -> list[Read]:
-    return [outcome for outcome in outcomes if isinstance(outcome, Read)]
-
-
-def epcs(outcomes: list[Outcome]) -> list[bytes]:
-    return [read.epc for read in reads_of(outcomes)]
-
-
-def reasons(outcomes: list[Outcome]) -> list[str]:
-    return [outcome.reason for outcome in outcomes if isinstance(outcome, Rejected)]
+from tests.gateway.outcomes import epcs, reads_of, reasons
+from tests.gateway.uhf_line import (
+    CH1_4_BYTES,
+    CH1_18,
+    CH1_288,
+    CH1_FINISHED,
+    CH1_INFO,
+    CH1_TWO,
+    EVIL_EPC,
+    GOOD,
+    GOOD_EPC,
+    TID,
+    decoded,
+    decoder,
+)
 
 
 def with_ffff_behind(head: bytes) -> bytes:

@@ -16,38 +16,13 @@ from schemas.gate import (
     SightingGone,
     SightingSeen,
     Skipped,
+    TagProof,
     Tick,
 )
 from schemas.message import Message
 from schemas.policy import GatewayKey
-from schemas.reference import (
-    Commodity,
-    Credential,
-    CredentialStatus,
-    Finding,
-    Membership,
-    Party,
-    Person,
-    Plate,
-    Shipment,
-    Site,
-    SiteLane,
-    SiteOffice,
-    SiteReadPoint,
-    Trailer,
-    Trip,
-    TripTrailer,
-    TripUsed,
-    TripVersion,
-    Truck,
-)
-from schemas.trips import (
-    DeclaredPerson,
-    DeclaredTrailer,
-    DeclaredTruck,
-    TripFiling,
-    TripUse,
-)
+from schemas.watch import CredentialFlag, CredentialSighting
+from tests.schemas.reference_samples import REFERENCE_SAMPLES, SHIPMENT
 
 _T: Final = 1_772_460_000_000_000
 _TOKEN: Final = "k1.00112233445566778899aabbccddeeff"
@@ -74,20 +49,8 @@ _SIGHTING: Final = {
     "clock_offset_ms": -12,
     "clock_synchronised": True,
     "replayed": False,
+    "proof": TagProof(challenge=b"\x05\x4c", answer=b"\xee\x69\x41\x3d"),
 }
-_SHIPMENT: Final = Shipment(
-    control_number="ABCDPAPS0001",
-    importer="party:importer-1",
-    manufacturer="party:maker-1",
-    commodities=(
-        Commodity(
-            description="brake parts", hs_code="870830", quantity=40, weight_kg=812.5, hazmat=False
-        ),
-    ),
-    other_department=False,
-    release_status="on_file",
-)
-
 SAMPLES: Final[tuple[Message, ...]] = (
     SightingSeen(event_id="gw1.e1.1", moved_from="L03", **_SIGHTING),  # type: ignore[arg-type]
     SightingGone(
@@ -109,6 +72,9 @@ SAMPLES: Final[tuple[Message, ...]] = (
         reads_duplicate=6,
         reads_rejected=4,
         glimpses=1,
+        overflows=2,
+        clock_step_ms=-3_000,
+        clock_ahead_ms=2_500,
         clock_synchronised=True,
         readers=(
             ReaderHealth(
@@ -125,6 +91,7 @@ SAMPLES: Final[tuple[Message, ...]] = (
         gap_from_us=_T - 2_000_000,
         gap_to_us=_T,
         cause="unplugged",
+        clock_ms=-3_600_000,
         reads_lost=7,
         antenna_faults=(2,),
         rejects={"checksum": 2},
@@ -190,147 +157,7 @@ SAMPLES: Final[tuple[Message, ...]] = (
         revision_seen=3,
         lane="L01",
     ),
-    Credential(
-        token=_TOKEN,
-        credential_id="card:0001",
-        kind="driver_card",
-        holder="person:0001",
-        programme="FAST",
-        tier="T3",
-        tid_token="k1.ffeeddccbbaa99887766554433221100",
-        statuses=(CredentialStatus(state="active", effective_from_us=_T, accepted_at_us=_T),),
-        expires_us=_T + 1,
-    ),
-    Party(
-        id="party:carrier-1",
-        name="Carrier One",
-        roles=("carrier",),
-        memberships=(
-            Membership(
-                programme="C-TPAT",
-                country="US",
-                state="member",
-                effective_from_us=_T,
-                accepted_at_us=_T,
-            ),
-        ),
-    ),
-    Person(id="person:0001", key_id="seal-1", s92=b"\x00sealed", rest=b"\x01sealed"),
-    Truck(
-        id="truck:0001",
-        vin="1FVACXCY3FHGN3106",
-        plates=(Plate(number="TST0001", country="US", state="TX"),),
-        fee_status="paid",
-    ),
-    Trailer(id="trailer:0001", plate=Plate(number="TSTR001", country="MX"), trailer_type="TL"),
-    Trip(
-        trip_number="ABCD0001",
-        version=2,
-        carrier="party:carrier-1",
-        port_code="2304",
-        direction="MX>US",
-        eta_us=_T,
-        filed_at_us=_T - 7,
-        accepted_at_us=_T - 6,
-        status="on_file",
-        drivers=("person:0001",),
-        passengers=("person:0002",),
-        truck="truck:0001",
-        trailers=(TripTrailer(trailer="trailer:0001", seals=("S-1",), load="loaded"),),
-        shipments=(_SHIPMENT,),
-        carrier_code="ABCD",
-        unresolved=("passenger",),
-        history=(
-            TripVersion(
-                version=1,
-                accepted_at_us=_T - 9,
-                filed_at_us=_T - 10,
-                status="on_file",
-                port_code="2304",
-                direction="MX>US",
-                eta_us=_T,
-                drivers=("person:0001",),
-                passengers=("person:0002",),
-                truck="truck:0001",
-                trailers=(TripTrailer(trailer="trailer:0002"),),
-                shipments=(_SHIPMENT,),
-            ),
-        ),
-        history_cut=True,
-        used_by="8f0d0bd6-6a0e-5f0c-9f5c-2f9d4d1f3b11",
-        uses=(
-            TripUsed(
-                crossing_id="8f0d0bd6-6a0e-5f0c-9f5c-2f9d4d1f3b11",
-                pair="lar-wtb",
-                how="used",
-                at_us=_T,
-            ),
-        ),
-        findings=(
-            Finding(
-                code="vin_check_digit",
-                path="truck.vin",
-                detail="position 9 should be 3 and is 4",
-            ),
-        ),
-    ),
-    TripFiling(
-        filing_id="filing-7",
-        trip_number="ABCD0001",
-        action="amend",
-        version=2,
-        filed_at_us=_T - 7,
-        accepted_at_us=_T - 6,
-        carrier="party:carrier-1",
-        carrier_code="ABCD",
-        port_code="2304",
-        direction="MX>US",
-        eta_us=_T,
-        drivers=(DeclaredPerson(id="person:0001", credential_id="card:0001"),),
-        passengers=(DeclaredPerson(credential_id="card:0002"),),
-        truck=DeclaredTruck(
-            id="truck:0001",
-            vin="1FVACXCY3FHGN3106",
-            plate=Plate(number="TST0001", country="US", state="TX"),
-        ),
-        trailers=(
-            DeclaredTrailer(
-                id="trailer:0001",
-                plate=Plate(number="TSTR001", country="MX"),
-                container="CSQU3054383",
-                seals=("S-1",),
-                load="loaded",
-            ),
-        ),
-        shipments=(_SHIPMENT,),
-        carta_porte="CCC8e4b5-1f2a-4c3d-9e8f-0123456789ab",
-    ),
-    TripUse(
-        trip_number="ABCD0001",
-        crossing_id="8f0d0bd6-6a0e-5f0c-9f5c-2f9d4d1f3b11",
-        pair="lar-wtb",
-        how="used",
-        revision=1,
-        at_us=_T,
-        event_id="gw1.e1.7",
-    ),
-    Site(
-        pair="lar-wtb",
-        effective_from_us=_T,
-        offices=(
-            SiteOffice(
-                country="US", office_code="2304", authority="CBP", timezone="America/Chicago"
-            ),
-        ),
-        lanes=(
-            SiteLane(
-                id="L01", direction="MX>US", lane_class="fast", group="ALL", neighbours=("L02",)
-            ),
-        ),
-        read_points=(
-            SiteReadPoint(id="L01-primary", lane="L01", position="primary", to_booth_s=0),
-        ),
-    ),
+    *REFERENCE_SAMPLES,
     ArrivalNotice(
         crossing_id="8f0d0bd6-6a0e-5f0c-9f5c-2f9d4d1f3b11",
         revision=3,
@@ -350,9 +177,10 @@ SAMPLES: Final[tuple[Message, ...]] = (
                 basis="conflicting",
                 credential_id="card:0001",
                 candidates=("person:0001", "person:0002"),
+                keyed_by="officer-1.e1.4",
             ),
         ),
-        shipments=(_SHIPMENT,),
+        shipments=(SHIPMENT,),
         eligibility=Eligibility(
             lanes=("fast",), tier="T3", reasons=("no_policy",), missing=("carrier",)
         ),
@@ -360,8 +188,35 @@ SAMPLES: Final[tuple[Message, ...]] = (
         flags=("unknown_card",),
         decision="secondary",
         provisional=True,
+        merged_into="0b1f2b64-30a5-5e5c-8a39-3f1c7f8e4a02",
+        split_from="0b1f2b64-30a5-5e5c-8a39-3f1c7f8e4a03",
+        continues="0b1f2b64-30a5-5e5c-8a39-3f1c7f8e4a04",
         source_event_ids=("gw1.e1.1",),
         at_us=_T,
+    ),
+    CredentialSighting(
+        credential_id="card:0001",
+        token=_TOKEN,
+        tid_token="t1.0011",
+        pair="lar-wtb",
+        lane="L01",
+        read_point="L01-primary",
+        position="primary",
+        direction="MX>US",
+        first_us=_T,
+        last_us=_T + 1,
+        at_us=_T + 2,
+        clock_source="ntp",
+        source_event_id="gw1.e1.1",
+        crossing_id="8f0d0bd6-6a0e-5f0c-9f5c-2f9d4d1f3b11",
+        untrusted=True,
+    ),
+    CredentialFlag(
+        credential_id="card:0001",
+        kind="impossible_travel",
+        at_us=_T,
+        evidence=("gw1.e1.1", "gw2.e1.7"),
+        cleared=True,
     ),
     CrossingEnded(
         crossing_id="8f0d0bd6-6a0e-5f0c-9f5c-2f9d4d1f3b11",

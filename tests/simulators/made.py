@@ -98,27 +98,35 @@ def _gone(stay: SightingSeen, seen: str) -> SightingGone:
 
 
 def staged(world: World, events: Iterable[Message]) -> list[tuple[str, Message]]:
-    """What the stages write for these events, topic and message, in order."""
+    """What the stages write for these events, topic and message, in order; trips are only passed on."""
     reference = Reference(port_table())
-    for topic, row in world.rows:
-        reference.fold(topic, topic_key(row), row)
     states = {stage.name: stage.new_state() for stage in STAGES.values()}
+    by_input = {stage.input: stage for stage in STAGES.values()}
     written: list[tuple[str, Message]] = []
 
-    def step(stage: Stage, message: Message) -> None:
-        given: Input | ReferenceChanged = Input(0, 0, message)
+    def step(stage: Stage, given: Input | ReferenceChanged) -> None:
         found = stage.step(states[stage.name], reference, given)
         states[stage.name].apply(found.changes)
         for topic, output in found.outputs:
-            written.append((topic, output))
-            if topic == "crossings":
-                step(STAGES["ledger"], output)
+            if topic == "trips":
+                reference.fold(topic, topic_key(output), output)
+                step(STAGES["lanes"], ReferenceChanged(topic, topic_key(output), output))
+                continue
+            if topic != STAGES["trips"].input:
+                written.append((topic, output))
+            if topic in by_input:
+                step(by_input[topic], Input(0, 0, output))
 
+    for topic, row in world.rows:
+        if topic in by_input:
+            step(by_input[topic], Input(0, 0, row))
+        else:
+            reference.fold(topic, topic_key(row), row)
     last_us = NOON
     for event in events:
-        step(STAGES["lanes"], event)
+        step(STAGES["lanes"], Input(0, 0, event))
         last_us = getattr(event, "at_us", last_us)
-    step(STAGES["lanes"], Tick(partition=0, at_us=last_us))
+    step(STAGES["lanes"], Input(0, 0, Tick(partition=0, at_us=last_us)))
     return written
 
 

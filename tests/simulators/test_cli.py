@@ -10,6 +10,7 @@ from schemas.topics import topic_key
 from schemas.wire import to_json
 from simulators.cli import demo, score, simulate
 from simulators.planning import ndjson_truth
+from simulators.readers import MQTT_KINDS, SERIAL_KINDS
 from tests.simulators.made import NOON, heard, small_world, staged
 
 WORLD = small_world()
@@ -65,18 +66,30 @@ def test_a_line_that_cannot_be_read_is_named(files: tuple[Path, Path], which: in
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--protocol", "r20"), "did you mean r200?"),
-        (("--protocol", "llrp"), "known: r200, zebra_iotc"),
-        (("--protocol", "r200"), "--port PATH"),
-        (("--protocol", "zebra_iotc"), "--mqtt HOST:PORT"),
-        (("--protocol", "zebra_iotc", "--mqtt", "nowhere"), "'nowhere' is not HOST:PORT"),
-        (("--protocol", "r200", "--port", "p", "--tag", "E2ZZ"), "--tag expects an EPC as hex"),
+        (("r20", "pty:p"), "did you mean r200?"),
+        (("llrp", "tcp:0"), "known: r200, mercury, uhfreader18"),
+        (("r200", "mqtt:127.0.0.1:1883"), "say --on pty:PATH"),
+        (("zebra_iotc", "pty:p"), "name its broker by --on mqtt:HOST:PORT"),
+        (("zebra_iotc", "mqtt:nowhere"), "'mqtt:nowhere' is not pty:PATH"),
+        (("mercury", "tcp:99999"), "'tcp:99999' is not pty:PATH"),
+        (("r200", "pty:p", "--tag", "E2ZZ"), "--tag expects an EPC as hex"),
+        (("mercury", "tcp:0", "--trap", "hot"), "  throttle: status 0504"),
+        (("mercury", "tcp:0", "--for", "3"), "need --rate"),
     ],
 )
 def test_a_reader_that_cannot_be_run_so_is_explained(arguments: tuple[str, ...], said: str) -> None:
-    code, _, err = invoke(simulate, "reader", *arguments)
+    protocol, place, *more = arguments
+    code, _, err = invoke(simulate, "reader", "--protocol", protocol, "--on", place, *more)
     assert code == 2
     assert said in err
+
+
+def test_every_simulated_reader_and_trap_is_listed() -> None:
+    code, out, _ = invoke(simulate, "kinds")
+    assert code == 0
+    for name, kind in {**SERIAL_KINDS, **MQTT_KINDS}.items():
+        assert f"{name}  (" in out
+        assert all(f"--trap {trap}:" in out for trap in kind.traps)  # type: ignore[attr-defined]
 
 
 def test_a_demo_works_in_an_empty_folder_only(tmp_path: Path) -> None:

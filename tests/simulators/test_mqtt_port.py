@@ -99,6 +99,26 @@ async def test_a_broker_that_comes_late_gets_what_was_heard_meanwhile(broker: Br
             await asyncio.wait({running})
 
 
+async def test_a_stopped_reader_is_silent_until_it_is_told_to_start(broker: Broker) -> None:
+    broker.start()
+    await broker.ready()
+    subscriber = Subscriber(broker.port)
+    reader = seen_now()
+    try:
+        with MqttPort("zebra", reader, ("127.0.0.1", broker.port), now_us, stopped=True) as port:
+            running = asyncio.create_task(port.run())
+            await broker.publish([b"hello"], "readers/zebra/other")
+            await until(lambda: len(subscriber.messages) == 1)
+            assert reader.kept(0) == []
+            while not subscriber.data():
+                await broker.publish([b"start"], "readers/zebra/control")
+            await until(lambda: port.unacknowledged == 0)
+            running.cancel()
+            await asyncio.wait({running})
+    finally:
+        subscriber.leave()
+
+
 @pytest.mark.timeout(90)
 async def test_with_the_small_broker_events_are_sent_again_to_a_subscriber_that_was_away(
     tmp_path: Path,

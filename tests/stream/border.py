@@ -7,7 +7,15 @@ import msgspec
 
 from schemas.arrival import ArrivalNotice
 from schemas.border import BorderRecord, Unmatched
-from schemas.gate import Decision, SightingGone, SightingSeen, Tick
+from schemas.gate import (
+    Correction,
+    Decision,
+    Heartbeat,
+    ManualRead,
+    SightingGone,
+    SightingSeen,
+    Tick,
+)
 from schemas.message import Message, Position
 from schemas.ports import parse_ports
 from schemas.reference import (
@@ -166,6 +174,53 @@ class Desk:
         )
         return msgspec.structs.replace(usual, **changes)
 
+    def keyed(
+        self, subject: str, when: float, lane: str | None = "L01", **changes: Any
+    ) -> ManualRead:
+        usual = ManualRead(
+            event_id=self.next_id(),
+            pair=PAIR,
+            at_us=at(when),
+            country="US",
+            authority="CBP",
+            officer="officer-7",
+            subject=subject,
+            lane=lane,
+        )
+        return msgspec.structs.replace(usual, **changes)
+
+    def correction(
+        self, crossing: str, what: str, person: str, when: float, **changes: Any
+    ) -> Correction:
+        usual = Correction(
+            event_id=self.next_id(),
+            pair=PAIR,
+            at_us=at(when),
+            country="US",
+            authority="CBP",
+            officer="officer-7",
+            crossing_id=crossing,
+            what=what,  # type: ignore[arg-type]
+            person=person,
+            reason="looked at the document again",
+        )
+        return msgspec.structs.replace(usual, **changes)
+
+    def beat(self, when: float, *, outbox_age_ms: int = 0) -> Heartbeat:
+        return Heartbeat(
+            event_id=self.next_id(),
+            pair=PAIR,
+            at_us=at(when),
+            outbox_depth=0,
+            outbox_age_ms=outbox_age_ms,
+            reads=0,
+            reads_gone=0,
+            reads_open=0,
+            reads_duplicate=0,
+            reads_rejected=0,
+            glimpses=0,
+        )
+
 
 def tick(when: float) -> Tick:
     return Tick(partition=partition_of(PAIR.encode(), 6), at_us=at(when))
@@ -241,7 +296,8 @@ class Border:
         )
         record = Record(topic, partition, self._offset, key.encode(), value, (), 0)
         self._offset += 1
-        self._done(stage, advance(stage, self._states[stage.name], self.reference, record))
+        for step in advance(stage, self._states[stage.name], self.reference, record):
+            self._done(stage, step)
 
     def _done(self, stage: Stage, step: Step) -> None:
         self._states[stage.name].apply(step.changes)

@@ -1,12 +1,16 @@
 """What holds of the stages for any input: convergence, replay, and that garbage stops nothing."""
 
+from typing import Any
+
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.arrival import ArrivalNotice
+from schemas.ids import crossing_id
 from schemas.message import Message
 from schemas.wire import encode
-from tests.stream.border import Border, Desk, at, tick, trip
+from tests.stream.border import PAIR, Border, Desk, at, tick, trip
 
 
 def writers() -> list[list[Message]]:
@@ -22,7 +26,7 @@ def writers() -> list[list[Message]]:
     ]
 
 
-def final(border: Border) -> object:
+def final(border: Border) -> tuple[list[ArrivalNotice], set[Any], set[Any]]:
     """Final content: without ids made from the first event, revisions and times of emission."""
     notices = [
         msgspec.structs.replace(
@@ -119,7 +123,9 @@ def absurd(draw: st.DrawFn) -> Message:
         to_booth_s=draw(st.sampled_from([None, 0, 604_800])),
         direction=draw(st.sampled_from(["MX>US", "US>MX", "CA>US", "US>CA"])),
     )
-    kind = draw(st.sampled_from(["seen", "gone", "decision", "tick"]))
+    kind = draw(st.sampled_from(["seen", "gone", "decision", "tick", "keyed", "set_right", "beat"]))
+    if kind in ("keyed", "set_right", "beat"):
+        return said(draw, kind, event_id)
     if kind == "seen":
         return seen
     if kind == "gone":
@@ -141,7 +147,28 @@ def absurd(draw: st.DrawFn) -> Message:
     )
 
 
-@settings(max_examples=200)
+def said(draw: st.DrawFn, kind: str, event_id: str) -> Message:
+    """What an officer keys or sets right, or a heartbeat, with any content."""
+    desk = Desk()
+    person = draw(st.sampled_from(["person:ana", "truck:1", "trailer:9", "ABCD0001", "x"]))
+    if kind == "keyed":
+        event: Any = desk.keyed(person, 0, draw(st.sampled_from([None, "L01"])))
+    elif kind == "beat":
+        event = desk.beat(0, outbox_age_ms=draw(st.sampled_from([0, -1, 10**12])))
+    else:
+        event = desk.correction(
+            crossing_id(PAIR, "gw1.e1.1"),
+            draw(st.sampled_from(["retract", "person", "moment"])),
+            person,
+            0,
+            to_person=draw(st.sampled_from([None, "person:eva", "person:ana", "truck:1"])),
+            to_at_us=draw(st.one_of(st.none(), TIMES)),
+        )
+    changed: Message = msgspec.structs.replace(event, event_id=event_id, at_us=draw(TIMES))
+    return changed
+
+
+@settings(max_examples=300)
 @given(st.lists(absurd(), max_size=12))
 def test_nothing_that_a_schema_allows_stops_a_stage(events: list[Message]) -> None:
     border = Border().feed(*events).take_over()

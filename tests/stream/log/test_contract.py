@@ -16,6 +16,7 @@ from stream.log.contract import (
     TopicState,
 )
 from stream.log.open import open_log
+from stream.log.outgoing import MAX_RECORD_BYTES
 from tests.stream.log.reading import IN, OUT, append, everything, out, values
 
 KEYS = ["lar-wtb", "person:Ñandú-7", "トラック", "🚛", "a" * 300, ""]
@@ -156,7 +157,7 @@ async def test_a_position_beyond_the_end_is_named(log: EventLog) -> None:
 # Topics
 
 
-async def test_topics_are_made_once_and_described_as_they_are(log: EventLog) -> None:
+async def test_topics_are_made_once_and_described_as_they_are(log: EventLog, log_url: str) -> None:
     new = Topic("new", "id", (), partitions=4, retention_ms=3_600_000)
     table = Topic("table", "id", (), compacted=True, partitions=2)
     assert await log.create([new, table]) == ["new"]
@@ -167,6 +168,10 @@ async def test_topics_are_made_once_and_described_as_they_are(log: EventLog) -> 
         "records": TopicState(2, compacted=False, retention_ms=None),
         "no-such": None,
     }
+    # Only Kafka has a setting of its own for it.
+    most = MAX_RECORD_BYTES if log_url.startswith("kafka:") else None
+    assert await log.max_record_bytes("table") == most
+    assert await log.max_record_bytes("no-such") is None
 
 
 async def test_a_topic_or_partition_that_is_not_there_is_named(log: EventLog) -> None:

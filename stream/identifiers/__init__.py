@@ -1,0 +1,1 @@
+"""Identifiers of vehicles, goods, parties and documents: what can be checked without asking anybody."""
