@@ -68,9 +68,15 @@ class Outbox:
         (self.filled if rows else self.empty).set()
         return rows
 
-    async def unsound(self, rows: list[WaitingRow]) -> int | None:
-        """The first of the oldest rows whose value is not the one that was stored, None when all are."""
-        return await self._do(self._file.unsound, rows)
+    async def oldest(self, most: int) -> tuple[list[WaitingRow], int | None]:
+        """As `head`, and the first of them whose value is not the one that was stored, None when all are.
+
+        One job: each waits for what is being stored.
+        """
+        self.filled.clear()
+        rows, unsound = await self._do(_oldest, self._file, most)
+        (self.filled if rows else self.empty).set()
+        return rows, unsound
 
     async def remove(self, last_seq: int, epoch: str | None = None) -> None:
         """The event log has everything up to `last_seq` of an epoch, by default the present one."""
@@ -102,6 +108,11 @@ class Outbox:
     ) -> _Result:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: job(*args, **kwargs))
+
+
+def _oldest(file: OutboxFile, most: int) -> tuple[list[WaitingRow], int | None]:
+    rows = file.head(most)
+    return rows, file.unsound(rows)
 
 
 def _open(path: Path, owner: Owner, quota: int) -> tuple[OutboxFile, Kept]:

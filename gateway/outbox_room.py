@@ -47,7 +47,7 @@ class Sizes(NamedTuple):
     @property
     def share(self) -> float:
         """The share of its room that is filled."""
-        return self.filled / self.limit if self.limit else 1.0
+        return min(1.0, self.filled / self.limit) if self.limit else 1.0
 
     @property
     def nearly_full(self) -> bool:

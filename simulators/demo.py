@@ -19,6 +19,7 @@ from schemas.border import BorderRecord, Unmatched
 from schemas.message import Message
 from schemas.wire import to_json
 from simulators import preparing, programs
+from simulators.fleet import Row
 from simulators.follow import now_us
 from simulators.layout import Places
 from simulators.outputs import STAGE_INPUTS, OutputRecord, Outputs
@@ -107,7 +108,7 @@ class _Demo:
         stop = stop_on_signals()
         port = programs.free_port()
         try:
-            preparing.write_files(self._places, self._settings.seed, port)
+            key = preparing.write_files(self._places, self._settings.seed, port)
         except OSError as error:
             raise DemoFailed(f"{error.filename}: {error.strerror}") from error
         async with (
@@ -116,7 +117,7 @@ class _Demo:
         ):
             await preparing.make_topics(log)
             outputs = await Outputs.open(log, self._places)
-            began = _unless_failed(self._begin(log, running, port), running)
+            began = _unless_failed(self._begin(log, running, port, key), running)
             if await unless_stopped(began, stop) is None:
                 return INTERRUPTED
             with ExitStack() as stack:
@@ -126,7 +127,7 @@ class _Demo:
                 findings = await self._drain(outputs, running, stop)
             return self._judge(outputs, running, findings, interrupted=stop.is_set())
 
-    async def _begin(self, log: EventLog, running: Supervisor, port: int) -> bool:
+    async def _begin(self, log: EventLog, running: Supervisor, port: int, key: Row) -> bool:
         """Start everything, in the order in which one needs the other; then let the first truck come."""
         places, settings = self._places, self._settings
         mosquitto = None if settings.broker == "amqtt" else programs.find_mosquitto()
@@ -141,7 +142,7 @@ class _Demo:
         captures = settings.port_log
         running.start("traffic", programs.traffic(places, port, captures=captures, noise=noise))
         now = now_us()
-        await preparing.load(log, places, self._planner.first_rows(now), now)
+        await preparing.load(log, places, (key, *self._planner.first_rows(now)), now)
         for stage in STAGE_INPUTS:
             running.start(stage, programs.worker(places, stage))
         await preparing.ports_ready(places)

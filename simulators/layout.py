@@ -76,6 +76,11 @@ class Places:
         return self.root / "token.key"
 
     @property
+    def signing_key(self) -> Path:
+        """The key that the gateway signs its events with."""
+        return self.root / "signing.key"
+
+    @property
     def gateway_toml(self) -> Path:
         """Configuration of the gateway."""
         return self.root / "gateway.toml"
@@ -110,7 +115,8 @@ def gateway_toml(places: Places, broker_port: int) -> str:
     """The gateway's configuration for the simulated site."""
     parts = [
         f'[gateway]\nid = "{GATEWAY}"\npair = "{PAIR}"\n'
-        f"token_key_file = {_quoted(places.token_key)}\nheartbeat_ms = {HEARTBEAT_MS}\n",
+        f"token_key_file = {_quoted(places.token_key)}\n"
+        f"signing_key_file = {_quoted(places.signing_key)}\nheartbeat_ms = {HEARTBEAT_MS}\n",
         f"[outbox]\npath = {_quoted(places.outbox)}\nquota_mb = 256\n",
         f"[log]\nurl = {_quoted(places.event_log)}\n",
         *(f'[[lane]]\nid = "{lane}"\ndirection = "{DIRECTION}"\n' for lane in LANES),

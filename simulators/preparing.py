@@ -10,12 +10,13 @@ from typing import Final
 
 import orjson
 
+from gateway.signing import key_row, make_signing_key
 from schemas.topics import TOPICS
 from simulators.fleet import Row
 from simulators.follow import now_us
 from simulators.layout import Places, gateway_toml, mosquitto_conf
 from simulators.planning import demo_key, fleet, ndjson_rows, ndjson_truth
-from simulators.site import READERS
+from simulators.site import GATEWAY, READERS
 from simulators.supervise import Supervisor
 from simulators.world import build_world
 from simulators.world_file import end_line, passage_lines, reader_lines
@@ -34,9 +35,11 @@ class DemoFailed(Exception):  # noqa: N818 - the text says what to look at
     """The demo could not begin or go on."""
 
 
-def write_files(places: Places, seed: int, broker_port: int) -> None:
-    """Configurations, the token key and the head of the world file."""
+def write_files(places: Places, seed: int, broker_port: int) -> Row:
+    """Configurations, keys and the head of the world file; returns the row that tells the gateway's signing key."""
     places.make()
+    places.signing_key.unlink(missing_ok=True)
+    signer = make_signing_key(places.signing_key)
     key = demo_key(seed)
     secret = f"# A key for invented cards only.\n{key.key_id}:{key.secret.hex()}\n"
     _write_private(places.token_key, secret)
@@ -46,15 +49,16 @@ def write_files(places: Places, seed: int, broker_port: int) -> None:
     places.world.write_bytes(reader_lines(READERS))
     for path in (places.reference, places.truth, places.records):
         path.write_bytes(b"")
+    return Row("policies", key_row(GATEWAY, signer, now_us()))
 
 
 def write_world(root: Path, seed: int, *, for_s: float, start_in_s: float, port: int) -> int:
     """A whole world in a folder, with the gateway's configuration; return how many trucks come."""
     places = Places(root=root)
-    write_files(places, seed, port)
+    key = write_files(places, seed, port)
     start_us = now_us() + round(start_in_s * 1e6)
     made = build_world(fleet(seed), start_us, round(for_s * 1e6))
-    places.reference.write_bytes(ndjson_rows(made.rows, start_us))
+    places.reference.write_bytes(ndjson_rows((key, *made.rows), start_us))
     append(places.world, passage_lines(made.passages) + end_line())
     places.truth.write_bytes(ndjson_truth([passage.expected for passage in made.passages]))
     return len(made.passages)

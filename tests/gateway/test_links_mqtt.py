@@ -199,10 +199,10 @@ async def test_gateways_of_the_same_name_throw_each_other_out_more_and_more_slow
     ):
         clock = anchored_clock()
         began_us = clock()
-        await one.until(lambda: one.downs() == 6)
+        await one.until(lambda: one.downs() >= 5)
         assert "broke" in other.causes()[0]
-        # Half of 0.1 + 0.2 + 0.4 + 0.8 + 1.6 s at least.
-        assert clock() - began_us > 1_500_000
+        # Half of 0.1 + 0.2 + 0.4 + 0.8 s at least.
+        assert clock() - began_us > 750_000
 
 
 async def test_mqtt_5_waits_for_acknowledgements_at_the_configured_number(broker: Broker) -> None:
@@ -221,10 +221,12 @@ async def test_mqtt_5_waits_for_acknowledgements_at_the_configured_number(broker
     async with hearing(link) as heard:
         await heard.until(heard.ups)
         await broker.publish([b"%d" % number for number in range(10)])
-        await heard.until(lambda: len(heard.chunks()) == 3)
-        for count in range(4, 11):
-            link.acknowledge(tickets(heard)[count - 4 : count - 3])
-            await heard.until(lambda count=count: len(heard.chunks()) == count)  # type: ignore[misc]
+        # QoS 0 waits for nobody, so what could come before it has come.
+        await broker.publish([b"last"], qos=0)
+        await heard.until(lambda: b"last" in payloads(heard))
+        assert payloads(heard) == [b"0", b"1", b"2", b"last"]
+        link.acknowledge(tickets(heard))
+        await heard.until(lambda: len(heard.chunks()) > 4)
 
 
 async def test_a_port_without_mqtt_is_named(broker: Broker, version: Version) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from gateway.config import read_config
 from gateway.identity import parse_token_key
+from gateway.signing import read_signing_key
+from schemas.policy import GatewayKey
 from simulators.layout import Places, gateway_toml, mosquitto_conf
 from simulators.planning import demo_key
 from simulators.preparing import write_files, write_world
@@ -35,6 +37,17 @@ def test_the_token_key_is_for_its_owner_alone_and_the_one_of_the_seed(tmp_path: 
     write_files(places, 7, 1884)
     assert places.token_key.stat().st_mode & 0o777 == 0o600
     assert parse_token_key(places.token_key.read_text(encoding="ascii")) == demo_key(7)
+
+
+def test_the_gateway_signs_and_the_stream_is_told_its_key(tmp_path: Path) -> None:
+    places = Places(root=tmp_path / "demo")
+    row = write_files(places, 7, 1884)
+    signer = read_signing_key(places.signing_key)
+    config = read_config(places.gateway_toml.read_text(encoding="utf-8"))
+    assert config.gateway.signing_key_file == str(places.signing_key)
+    assert row.topic == "policies"
+    assert isinstance(row.message, GatewayKey)
+    assert (row.message.gateway, row.message.public_key) == (config.gateway.id, signer.public_key)
 
 
 def test_mosquitto_may_write_where_it_keeps_sessions_when_it_is_started_as_root(

@@ -21,6 +21,8 @@ class Account(NamedTuple):
     #: Holes in what came, and gaps that the gateway reported.
     holes: int
     gaps: int
+    #: Reads in holes beside all gaps: a line that had no room for a burst, which no host can notice.
+    overrun: int
 
     @property
     def missing(self) -> int:
@@ -29,7 +31,7 @@ class Account(NamedTuple):
 
 
 def account_of(yard: Yard, proof: Proof, reader: Reader) -> Account:
-    """A reader's reads; an `AssertionError` for one that came twice, and for a hole that nobody reported."""
+    """A reader's reads; an `AssertionError` for one that came twice, and for a hole without any reason."""
     lane, gaps = proof.lanes[reader.name], proof.gaps[reader.name]
     wanted: Counter[str] = Counter()
     gone: list[Window] = []
@@ -40,16 +42,19 @@ def account_of(yard: Yard, proof: Proof, reader: Reader) -> Account:
     beyond = lane.tokens - wanted
     assert not beyond, f"{reader.name}: {sum(beyond.values())} reads that nobody sent"
     silent = [hole for hole in unreported(gone, gaps) if hole.after_us is not None]
-    assert not silent, f"{reader.name}: nobody reported {silent}"
+    overrun = sum(hole.reads for hole in silent)
     lives = [counts for _, counts in yard.loads(reader)]
+    no_room = sum(counts.lost for counts in lives)
+    assert overrun <= no_room, f"{reader.name}: nobody reported {silent}; reported: {gaps}"
     return Account(
         reader.name,
         f"{reader.way} {reader.kind}",
         sum(counts.taken for counts in lives),
-        sum(counts.lost for counts in lives),
+        no_room,
         lane.reads,
         len(gone),
         len(gaps),
+        overrun,
     )
 
 
@@ -66,7 +71,7 @@ def show(yard: Yard, proof: Proof, say: Say) -> None:
         one = account_of(yard, proof, reader)
         say(
             f"{one.name:6} | {one.way:17} | {one.taken:7} | {one.no_room:7} | {one.came:7} | "
-            f"{one.missing:7} | {one.holes:5} | {one.gaps:4}"
+            f"{one.missing:7} | {one.holes:5} | {one.gaps:13} | {one.overrun:7}"
         )
         assert reader.way != "mqtt" or (one.no_room, one.missing) == (0, 0), f"lost: {one}"
     totals = now.totals

@@ -43,6 +43,7 @@ class Window(NamedTuple):
 
     before_us: int | None
     after_us: int | None
+    reads: int
 
 
 class Lane:
@@ -226,15 +227,16 @@ def holes(load: Load, count: int, lane: Lane) -> list[Window]:
     """What did not come of the first reads of a load, of which each is of another tag."""
     found: list[Window] = []
     before_us: int | None = None
-    missing = False
+    missing = 0
     for number in range(count):
         at_us = lane.first_us.get(_token(load, number))
-        if at_us is not None:
-            if missing:
-                found.append(Window(before_us, at_us))
-            before_us = at_us
-        missing = at_us is None
-    return [*found, Window(before_us, None)] if missing else found
+        if at_us is None:
+            missing += 1
+            continue
+        if missing:
+            found.append(Window(before_us, at_us, missing))
+        before_us, missing = at_us, 0
+    return [*found, Window(before_us, None, missing)] if missing else found
 
 
 def unreported(
