@@ -16,6 +16,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stream": ("stream.cli", "stream"),
     "topics": ("stream.cli", "topics"),
     "reference": ("stream.cli", "reference"),
+    "policy": ("stream.policy_cli", "app"),
+    "replay": ("stream.replay_cli", "app"),
     "database": ("stream.database.cli", "app"),
     "simulate": ("simulators.cli", "simulate"),
     "score": ("simulators.cli", "score"),

@@ -101,6 +101,8 @@ class ReaderTotals(msgspec.Struct, kw_only=True):
     antenna_faults: tuple[int, ...] = ()
     #: Reads that it says it lost, as far as it counts them.
     reads_lost: int = 0
+    #: Its own counter of messages thrown away, when it last said; None: it never did.
+    dropped: int | None = None
 
 
 class Batch(NamedTuple):

@@ -2,7 +2,7 @@ r"""Files and pipes that hold what readers said, in the forms in which people ha
 
     hex      BB02220011C93400..                           one chunk a line, spaces allowed
              BB02220011C93400.. ; rx ; source ; note      only `rx` lines are what the reader sent
-    capture  {"at_us":1,"dir":"rx","hex":"BB0222.."}      the gateway's own capture format
+    capture  {"at_us":1,"dir":"rx","hex":"BB0222.."}      the gateway's own capture format, see below
     json     {"data":{..},"type":"SIMPLE",..}             one payload a line, for message protocols
     payload  one JSON document over several lines         for message protocols
     raw      the bytes themselves                         for stream protocols
@@ -11,6 +11,11 @@ r"""Files and pipes that hold what readers said, in the forms in which people ha
 `escaped` is told by its first line, `# escaped line`. Escapes: \r \n \t \\ \xNN; a line without any gets CR LF; a
 family `tx` is what the host sent. In `hex` and `escaped` a line that is `#` or begins with `# ` is a comment; blank
 lines are passed over everywhere.
+
+In a capture, lines of MQTT also have `topic`, `qos`, `retain`, and `kind` where the topic is one of management; a message
+that was too large has its head and its `size`. All of that may be missing, and what else stands in a line is passed over.
+The first line of a capture that the gateway wrote sends nothing (`tx`, no bytes); its `delete_after_us` says how long the
+file may be kept.
 """
 
 import string
@@ -19,6 +24,7 @@ from typing import Annotated, Final, Literal, NamedTuple, assert_never
 import msgspec
 
 from gateway.ascii_lines import unescaped
+from gateway.link import Envelope, TopicKind
 from gateway.reads import Framing
 
 Form = Literal["hex", "capture", "json", "payload", "raw", "escaped"]
@@ -36,6 +42,11 @@ class Heard(NamedTuple):
     line: int | None
     chunk: bytes
     at_us: int | None
+    kind: TopicKind = "data"
+    #: Of MQTT, where the capture says it.
+    envelope: Envelope | None = None
+    #: Of a message that was too large; `chunk` is only its head.
+    size: int | None = None
 
 
 class BadLine(NamedTuple):
@@ -51,6 +62,16 @@ class _CaptureRow(msgspec.Struct, frozen=True):
     dir: Literal["rx", "tx"]
     hex: str
     at_us: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    kind: TopicKind = "data"
+    topic: Annotated[str, msgspec.Meta(max_length=65_535)] | None = None
+    qos: Literal[0, 1, 2] = 0
+    retain: bool = False
+    size: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+class _FirstRow(msgspec.Struct, frozen=True):
+    dir: Literal["tx"]
+    delete_after_us: int
 
 
 def detect(head: bytes, framing: Framing) -> Form:
@@ -135,7 +156,24 @@ def _capture_line(number: int, text: bytes) -> Heard | BadLine | None:
     chunk = _hex(row.hex.encode())
     if chunk is None:
         return BadLine(number, "bad_hex", "not pairs of hex digits - at `$.hex`", text)
-    return Heard(number, chunk, row.at_us)
+    envelope = None if row.topic is None else Envelope(row.topic, row.qos, row.retain)
+    size = row.size if row.size is not None and row.size > len(chunk) else None
+    return Heard(number, chunk, row.at_us, row.kind, envelope, size)
+
+
+def first_line(reader: str, at_us: int, delete_after_us: int) -> bytes:
+    """The first line of a capture: whose it is, and how long it may be kept."""
+    row = {"at_us": at_us, "dir": "tx", "hex": "", "reader": reader}
+    return msgspec.json.encode(row | {"delete_after_us": delete_after_us}) + b"\n"
+
+
+def delete_after(head: bytes) -> int | None:
+    """Until when the capture that begins with these bytes may be kept, None when it does not say."""
+    try:
+        return _FIRST.decode(head.partition(b"\n")[0]).delete_after_us
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 _ROW: Final = msgspec.json.Decoder(_CaptureRow)
+_FIRST: Final = msgspec.json.Decoder(_FirstRow)

@@ -195,6 +195,7 @@ def tap(  # noqa: PLR0917 - options of a command line
 @app.command()
 def capture(
     config: ConfigFile,
+    *,
     reader: Annotated[str, typer.Option("--reader", "-r", metavar="R", help="Of this reader.")],
     out: Annotated[
         Path,
@@ -206,16 +207,24 @@ def capture(
     max_mb: Annotated[
         int, typer.Option("--max-mb", metavar="N", min=1, max=10_240, help="End before N MiB.")
     ] = 100,
+    keep_days: Annotated[
+        int,
+        typer.Option(
+            "--keep-days", metavar="N", min=0, max=3_650, help="Keep it N days; 0: for ever."
+        ),
+    ] = 30,
 ) -> None:
     """Write the bytes that a reader sends and is sent into a capture file, from the running gateway.
 
-    The file holds card numbers. `gatebook decode` reads it, and a reader with `link = "capture:FILE"` plays it.
+    The file holds card numbers, and says until when it may be kept: later captures into the same folder remove
+    it after that. `gatebook decode` reads it, and a reader with `link = "capture:FILE"` plays it.
     """
     settings = _read(config)
-    from gateway.live_cli import run_capture  # noqa: PLC0415
+    from gateway.live_cli import Bounds, run_capture  # noqa: PLC0415
     from gateway.tap import Wish  # noqa: PLC0415
 
-    run_capture(settings, Wish(want="capture", reader=reader), out, seconds=seconds, max_mb=max_mb)
+    bounds = Bounds(seconds, max_mb, keep_days)
+    run_capture(settings, Wish(want="capture", reader=reader), out, bounds)
 
 
 def _read(path: Path) -> Config:

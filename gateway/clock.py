@@ -69,6 +69,14 @@ class When(msgspec.Struct, frozen=True, gc=False):
     replayed: bool
 
 
+class Taken(NamedTuple):
+    """How the time of a reader's live messages is taken at present."""
+
+    source: ClockSource
+    #: What is added to the reader's time.
+    offset_us: int
+
+
 class Remark(NamedTuple):
     """Something to tell about a reader's clock."""
 
@@ -133,6 +141,14 @@ class ReaderClock:
         until_us = at_us + NTP_INTERVALS * self._interval_us if good else 0
         self._claim_until_us = until_us
         self._ntp_until_us = until_us if abs(late_us) <= REPLAYED_US else 0
+
+    def taken(self, now_us: int) -> Taken:
+        """How its time is taken, for a person to look at."""
+        if not self._smallest:
+            return Taken("received", 0)
+        if now_us <= self._ntp_until_us:
+            return Taken("ntp", 0)
+        return Taken("estimated", self._smallest[0][1])
 
     def claim_us(self, now_us: int) -> int | None:
         """Gateway's clock less that of a reader which says that it keeps time by a server; else None."""

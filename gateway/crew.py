@@ -8,7 +8,7 @@ import structlog
 
 from gateway.health import place_of
 from gateway.intake import Told
-from gateway.link import Chunk, Clock, Link, LinkDown, Said, Tell, Ticket
+from gateway.link import Chunk, Clock, Link, LinkDown, Oversize, Said, Tell, Ticket
 from gateway.links import LINKS
 from gateway.protocols import PROTOCOLS
 from gateway.reload import Wiring, wiring_of
@@ -39,7 +39,7 @@ class Overheard:
         """As the link."""
 
         async def told(said: Said) -> None:
-            if isinstance(said, Chunk):
+            if isinstance(said, Chunk | Oversize):
                 self._tap.rx(said)
             await tell(said)
 

@@ -8,6 +8,7 @@ It starts without the event log, without its readers and without its broker, say
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -46,6 +47,10 @@ from stream.log.open import open_log
 STORE_S: Final = 5.0
 DRAIN_S: Final = 5.0
 
+#: How long a thread may keep the interpreter's lock from another, seconds. SQLite takes it anew for each row, so with the
+#: usual 5 ms a commit of 100 rows lasts half a second while the loop is busy, and lines overflow (measured).
+SWITCH_S: Final = 0.000_5
+
 _log = structlog.get_logger("gateway.daemon")
 
 
@@ -60,6 +65,7 @@ Reread = Callable[[], Config]
 def run_daemon(config: Config, key: TokenKey, reread: Reread) -> None:
     """Run until SIGTERM or SIGINT; SIGHUP takes the configuration file anew. Raises `Fatal`."""
     log_to_stderr()
+    sys.setswitchinterval(SWITCH_S)
     try:
         asyncio.run(_until_signal(config, key, reread))
     except (OutboxError, SigningKeyError) as error:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from gateway.batch import KeyRow, ReaderTotals
 from gateway.clock import ReaderClock
 from gateway.duplicates import KeyRing
-from gateway.facts import AntennaState, Lost, Ntp, Pin
+from gateway.facts import AntennaState, Dropped, Lost, Ntp, Pin
 from gateway.gpi import PinPair
 from gateway.points import Points
 from gateway.reads import ReaderNote
@@ -60,6 +60,8 @@ class Desk:
         self.ports = set(points.by_antenna)
         self._deaf = deaf
         self._new = True
+        #: When its counter of dropped messages was last believed.
+        self._dropped_at_us = 0
 
     def rewire(self, other: "Desk") -> None:
         """Take the read points of another desk of the same reader, and keep all that is known of it."""
@@ -115,6 +117,8 @@ class Desk:
                 case Lost(reads=reads):
                     self.totals.reads_lost += reads or 0
                     told.append(News("overflow", reads_lost=reads))
+                case Dropped(total=total):
+                    told += self._dropped(total, note)
                 case Pin(number=number, high=high):
                     self._pin(number, high, note)
         if note.kind == "heartbeat" and note.reader_at_us is not None:
@@ -127,6 +131,20 @@ class Desk:
         self.clock.remarks.clear()
         self.totals.clock_lag_us = self.clock.lag_us
         return news
+
+    def _dropped(self, total: int, note: ReaderNote) -> list[News]:
+        """What its counter shows beyond the last time. What it dropped before we knew it is not ours.
+
+        It begins anew when the reader restarts; a note that is older than the last one says nothing.
+        """
+        at_us = note.reader_at_us or note.at_us
+        if at_us < self._dropped_at_us:
+            return []
+        self._dropped_at_us = at_us
+        before, self.totals.dropped = self.totals.dropped, total
+        lost = 0 if before is None else total - before if total >= before else total
+        self.totals.reads_lost += lost
+        return [News("messages dropped", reads_lost=lost)] if lost else []
 
     def _antenna(self, state: AntennaState) -> list[News]:
         port, connected = state

@@ -28,6 +28,12 @@ class Lost(NamedTuple):
     reads: int | None
 
 
+class Dropped(NamedTuple):
+    """Messages that the reader has thrown away since it was switched on; each held one read or more."""
+
+    total: int
+
+
 class Pin(NamedTuple):
     """A general purpose input has now this level."""
 
@@ -35,4 +41,4 @@ class Pin(NamedTuple):
     high: bool
 
 
-Fact = Ntp | AntennaState | Lost | Pin
+Fact = Ntp | AntennaState | Lost | Dropped | Pin

@@ -5,6 +5,7 @@ could not be stored must be tried again, never made anew.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -22,6 +23,7 @@ from gateway.batch import (
     RejectRow,
     Totals,
 )
+from gateway.clock import Taken
 from gateway.desk import Desk, News, Spell
 from gateway.identity import TokenKey
 from gateway.link import LinkDown, LinkUp, Ticket
@@ -57,6 +59,8 @@ class Status(NamedTuple):
     totals: Totals
     open_stays: int
     readers: Mapping[str, ReaderTotals]
+    #: How the time of each reader was taken when it was last heard.
+    clocks: Mapping[str, Taken] = MappingProxyType({})
 
 
 Told = Report | LinkUp | LinkDown
@@ -187,6 +191,10 @@ class Intake:
             totals=self._totals,
             open_stays=len(self._tracker),
             readers={name: desk.totals for name, desk in self._desks.items()},
+            clocks={
+                name: desk.clock.taken(desk.totals.last_heard_us or 0)
+                for name, desk in self._desks.items()
+            },
         )
 
     def refused(self, count: int) -> None:

@@ -23,6 +23,15 @@ class Ticket(NamedTuple):
     mid: int
 
 
+class Envelope(NamedTuple):
+    """How an MQTT message came, beside its payload."""
+
+    topic: str
+    qos: int
+    #: The broker had kept it for whoever subscribes.
+    retain: bool
+
+
 class Chunk(NamedTuple):
     """Bytes as they came: a piece of a stream, or one whole message."""
 
@@ -31,6 +40,7 @@ class Chunk(NamedTuple):
     at_us: int
     kind: TopicKind = "data"
     ticket: Ticket | None = None
+    envelope: Envelope | None = None
 
 
 class Oversize(NamedTuple):
@@ -41,6 +51,7 @@ class Oversize(NamedTuple):
     size: int
     at_us: int
     ticket: Ticket | None = None
+    envelope: Envelope | None = None
 
 
 class LinkUp(NamedTuple):

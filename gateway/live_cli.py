@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from typing import BinaryIO, Final, NamedTuple, NoReturn
 import msgspec
 import typer
 
+from gateway.capture_file import delete_after, first_line
+from gateway.now import anchored_clock
 from gateway.tables import Config
 from gateway.tap import Row, Wish
 from gateway.tap_server import tap_path
@@ -24,7 +27,11 @@ FATAL: Final = 3
 #: How long the gateway may take to say hello, seconds.
 HELLO_S: Final = 10.0
 
+#: A first line that is longer is not one of ours.
+_FIRST_LINE: Final = 1_024
+
 MIB: Final = 1 << 20
+DAY_US: Final = 86_400_000_000
 
 
 class NotRunning(Exception):  # noqa: N818 - named by what it means; the text says what to do
@@ -104,25 +111,57 @@ def run_tap(config: Config, wish: Wish, *, as_json: bool, seconds: float | None)
             _stop(str(error), FATAL)
 
 
-def run_capture(
-    config: Config, wish: Wish, out: Path, *, seconds: float | None, max_mb: int
-) -> None:
-    """Write what one reader sends and is sent into a new file, mode 0600."""
+class Bounds(NamedTuple):
+    """How long a capture goes on, how large it gets, and how long it may be kept."""
+
+    seconds: float
+    max_mb: int
+    #: Days, 0: until somebody removes it.
+    keep_days: int
+
+
+def run_capture(config: Config, wish: Wish, out: Path, bounds: Bounds) -> None:
+    """Write what one reader sends and is sent into a new file, mode 0600.
+
+    Captures beside it whose time is over are removed.
+    """
     check_names(config, wish)
-    source = lines(tap_path(Path(config.outbox.path)), wish, seconds)
+    source = lines(tap_path(Path(config.outbox.path)), wish, bounds.seconds)
     try:
         next(source)
+        now_us = anchored_clock()()
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except NotRunning as error:
         _stop(str(error), FATAL)
     except OSError as error:
         _stop(f"{out}: {error.strerror}", USAGE)
     typer.echo(f"{out}: capturing; Ctrl-C ends it", err=True)
+    for old in remove_old(out.parent, now_us):
+        typer.echo(f"{old}: removed: it was to be kept until now", err=True)
     with os.fdopen(descriptor, "wb") as file:
-        written = _write(source, file, max_mb * MIB)
+        if bounds.keep_days:
+            until_us = now_us + bounds.keep_days * DAY_US
+            file.write(first_line(wish.reader or "", now_us, until_us))
+            file.flush()
+        written = _write(source, file, bounds.max_mb * MIB)
     typer.echo(f"{out}: {written.chunks} chunks, {written.size} bytes; {written.ended}", err=True)
     if written.dropped:
         _stop(f"{written.dropped} chunks are missing: this disk was too slow", FINDINGS)
+
+
+def remove_old(folder: Path, now_us: int) -> list[Path]:
+    """Remove the captures of a folder that say that they may be kept no longer."""
+    removed = []
+    for path in sorted(folder.iterdir()):
+        with suppress(OSError):
+            if not stat.S_ISREG(path.lstat().st_mode):
+                continue
+            with path.open("rb") as file:
+                until_us = delete_after(file.read(_FIRST_LINE))
+            if until_us is not None and until_us <= now_us:
+                path.unlink()
+                removed.append(path)
+    return removed
 
 
 def _write(source: Iterator[bytes], file: BinaryIO, most: int) -> _Written:

@@ -41,6 +41,8 @@ SEED: Final = 0x1D0F
 _HEADER: Final = 5
 #: Op and status of a tag report.
 TAG_HEADER: Final = bytes((TAG, 0, 0))
+#: Op, status and option of every tag report. Damage to one byte leaves either these right or the count of 1 at 10.
+_TAG_START: Final = bytes((*TAG_HEADER, WITH_METADATA))
 #: As many bytes must be there before a damaged header can be told from no header.
 _WINDOW: Final = 5
 #: Field lengths in the order of their flags.
@@ -279,7 +281,10 @@ def _mends(seen: bytes, place: int, kept: int) -> bool:
     if place == 1:
         length = len(seen) + 2 - kept
         return _is_tag(bytes((HEAD, length - FRAMING)) + seen[kept:])
-    return any(_is_tag(whole) for whole in _mended(seen, kept - place))
+    skip = kept - place
+    if seen[2 : len(_TAG_START) + 2] != _TAG_START and seen[9 + skip] != 1:
+        return False  # a byte is damaged here and another there: spares the walk through the CRC
+    return any(_is_tag(whole) for whole in _mended(seen, skip))
 
 
 def _mended(seen: bytes, skip: int) -> Iterator[bytes]:

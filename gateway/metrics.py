@@ -7,14 +7,16 @@ Labels are readers of the configuration, and reasons and kinds that a protocol n
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gateway.batch import ReaderTotals
-from gateway.vitals import Vitals
+from gateway.clock import Taken
+from gateway.vitals import FINDINGS, Health, Vitals
+from schemas.gate import ClockSource
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -30,7 +32,7 @@ class Metrics(Collector):
     def __init__(self, gateway: str) -> None:
         """A registry of its own: nothing else of the process is in it."""
         self._gateway = gateway
-        self._vitals: Vitals | None = None
+        self._seen: tuple[Vitals, Health] | None = None
         self._registry = CollectorRegistry()
         self._commits = Histogram(
             "gatebook_commit_seconds",
@@ -44,25 +46,42 @@ class Metrics(Collector):
         """A commit of the outbox took so long."""
         self._commits.observe(seconds)
 
-    def page(self, vitals: Vitals) -> bytes:
-        """The page."""
-        self._vitals = vitals
+    def page(self, vitals: Vitals, health: Health) -> bytes:
+        """The page; `health` is what was found wrong by these vitals."""
+        self._seen = vitals, health
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
         """For the registry."""
-        if (vitals := self._vitals) is None:
+        if self._seen is None:
             return
+        vitals, health = self._seen
         yield _gauge("info", "Which gateway this is.", {self._gateway: 1}, "gateway")
+        yield from _findings(health)
         yield from _gateway_counts(vitals)
         yield from _spool(vitals)
         yield from _readers(vitals.status.readers)
+        yield from _clocks(vitals.status.clocks)
         outages = "Times that a reader could not be heard any more."
         yield _counter("reader_outages", outages, vitals.outages, "reader")
 
 
+def _findings(health: Health) -> Iterator[Metric]:
+    """Whatever `/health` says, so that an alarm on this page misses none of it."""
+    yield GaugeMetricFamily(
+        "gatebook_healthy", "Whether /health finds nothing that fails.", value=not health.reasons
+    )
+    for name, found, text in (
+        ("health_reasons", health.reasons, "Reasons for which /health fails, by what is wrong."),
+        ("health_warnings", health.warnings, "What /health warns of, by what is wrong."),
+    ):
+        counts = dict.fromkeys(FINDINGS, 0) | Counter(finding.what for finding in found)
+        yield _gauge(name, text, counts, "what")
+
+
 def _gateway_counts(vitals: Vitals) -> Iterator[Metric]:
     totals = vitals.status.totals
+    beats = totals.beats_refused
     for name, text, count in (
         ("reads", "Reads that decoders gave since the epoch began.", totals.reads),
         ("reads_gone", "Reads of stays that are over.", totals.reads_gone),
@@ -70,7 +89,8 @@ def _gateway_counts(vitals: Vitals) -> Iterator[Metric]:
         ("reads_rejected", "Reads of no card, or of no read point.", totals.reads_rejected),
         ("glimpses", "Stays too short to be a sighting.", totals.glimpses),
         ("overflows", "Stays closed because too many were open.", totals.overflows),
-        ("events_refused", "Events that the event log would not take.", totals.refused),
+        ("events_skipped", "Events in whose place Skipped went out.", totals.refused),
+        ("heartbeats_left_out", "Heartbeats that a nearly full outbox had no room for.", beats),
         ("events_sent", "Events that the log has, since the start.", vitals.events_sent),
         ("tap_dropped", "Lines that tap and capture were too slow for.", vitals.tap_dropped),
     ):
@@ -120,6 +140,8 @@ def _readers(readers: Mapping[str, ReaderTotals]) -> Iterator[Metric]:
     yield _gauge("reader_last_heard_seconds", "When it was last heard, UTC.", heard, "reader")
     lags = {name: reader.clock_lag_us / 1e6 for name, reader in readers.items()}
     yield _gauge("reader_clock_lag_seconds", "How slow its clock is known to be.", lags, "reader")
+    faults = {name: len(reader.antenna_faults) for name, reader in readers.items()}
+    yield _gauge("reader_antenna_faults", "Antennas that it misses.", faults, "reader")
     lost = {name: reader.reads_lost for name, reader in readers.items()}
     yield _counter("reader_reads_lost", "Reads that it says it lost.", lost, "reader")
     reads = {name: reader.reads for name, reader in readers.items()}
@@ -128,6 +150,20 @@ def _readers(readers: Mapping[str, ReaderTotals]) -> Iterator[Metric]:
     yield _by_word("reader_rejects", "What gave no read, by reason.", rejects, "reason")
     notes = {name: reader.notes for name, reader in readers.items()}
     yield _by_word("reader_notes", "What readers said besides reads, by kind.", notes, "kind")
+
+
+def _clocks(clocks: Mapping[str, Taken]) -> Iterator[Metric]:
+    offsets = {name: taken.offset_us / 1e6 for name, taken in clocks.items()}
+    yield _gauge("reader_clock_offset_seconds", "What is added to its time.", offsets, "reader")
+    family = GaugeMetricFamily(
+        "gatebook_reader_clock_source",
+        "1 for how its time is taken: ntp, estimated, or received (it has shown none).",
+        labels=["reader", "source"],
+    )
+    for name, taken in clocks.items():
+        for source in get_args(ClockSource):
+            family.add_metric([name, source], source == taken.source)
+    yield family
 
 
 def _gauge(name: str, text: str, values: Mapping[str, float], label: str) -> Metric:

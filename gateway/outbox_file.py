@@ -4,7 +4,6 @@ One transaction stores a whole `Batch`, so that after a kill the file holds all 
 holds EPCs (open stays, rejects): it is made with mode 0600. Its tables: `gateway.outbox_tables`.
 """
 
-import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ from gateway.batch import (
 )
 from gateway.duplicates import KEYS_KEPT
 from gateway.outbox_chain import StoredRow, Tail, first_unsound, relinked, stored_rows
+from gateway.outbox_lock import OutboxLock
 from gateway.outbox_room import BALLAST, Room, Sizes
 from gateway.outbox_tables import OutboxDamaged, OutboxError, OutboxFull
 from gateway.signing import Signer
@@ -50,7 +50,12 @@ class OutboxFile:
     """An open outbox file; the only one of its kind that is open anywhere."""
 
     def __init__(
-        self, db: sqlite3.Connection, lock: int, owner: Owner, room: Room, suspect: Path
+        self,
+        db: sqlite3.Connection,
+        lock: OutboxLock,
+        owner: Owner,
+        room: Room,
+        suspect: Path,
     ) -> None:
         """Use `gateway.outbox_open.open_outbox`. `suspect` is made when the file proves to be damaged."""
         self._db = db
@@ -112,6 +117,8 @@ class OutboxFile:
         rows, tail = stored_rows(self._tail, events, self._signer, self._gateway, self._epoch)
         self._write(lambda: self._store(batch, rows, tail), least=BALLAST)
         self._tail = tail
+        if events:
+            self._lock.witness(self._epoch, tail.next_seq)
         self._room.stored(sum(len(event.value) for event in events))
 
     def head(self, most: int) -> list[WaitingRow]:
@@ -188,7 +195,7 @@ class OutboxFile:
         """Close the file and let another process have it."""
         self._db.close()
         self._room.close()
-        os.close(self._lock)
+        self._lock.close()
 
     def __enter__(self) -> Self:
         """Nothing to do: it was opened when it was made."""

@@ -1,15 +1,15 @@
 """Open an outbox: one process at a time, made where there is none, salvaged where it is damaged."""
 
-import fcntl
 import os
 import secrets
 import sqlite3
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NoReturn
 
 from gateway.outbox_file import OutboxFile, Owner
+from gateway.outbox_lock import OutboxLock
 from gateway.outbox_room import MIB, Room, beside
-from gateway.outbox_salvage import finish_salvage, salvage
+from gateway.outbox_salvage import Witness, finish_salvage, salvage
 from gateway.outbox_tables import (
     VERSION,
     OutboxDamaged,
@@ -27,13 +27,6 @@ QUOTA: Final = 64 * MIB
 _CHECK_BYTES: Final = 64 * MIB
 
 
-class _Held(NamedTuple):
-    """The lock of an outbox, and the epoch that its last owner wrote into it."""
-
-    descriptor: int
-    epoch: str | None
-
-
 def open_outbox(path: Path, owner: Owner, quota: int = QUOTA) -> OutboxFile:
     """Open the outbox of a gateway, and make it with a new epoch when it is not there.
 
@@ -43,26 +36,27 @@ def open_outbox(path: Path, owner: Owner, quota: int = QUOTA) -> OutboxFile:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _lock(path)
+        lock = OutboxLock.take(path)
     except OSError as error:
         raise OutboxError(f"{path}: {error.strerror}") from error
     try:
         return _opened(path, lock, owner, quota)
     except (sqlite3.Error, OSError) as error:
-        os.close(lock.descriptor)
+        lock.close()
         raise OutboxError(f"{path}: {error}: set the file aside and start again") from error
     except OutboxError:
-        os.close(lock.descriptor)
+        lock.close()
         raise
 
 
-def _opened(path: Path, lock: _Held, owner: Owner, quota: int) -> OutboxFile:
+def _opened(path: Path, lock: OutboxLock, owner: Owner, quota: int) -> OutboxFile:
     finish_salvage(path)
     known = beside(path, ".reserve").exists()
-    cause = _trouble(path, known=known and lock.epoch is not None)
+    used = known and lock.epoch is not None
+    cause = _trouble(path, used=used)
     if cause is None:
         try:
-            return _used(path, lock, owner, quota)
+            return _opened_file(path, lock, owner, quota, used=used)
         except OutboxDamaged as error:
             cause = str(error)
         except sqlite3.OperationalError:
@@ -71,26 +65,33 @@ def _opened(path: Path, lock: _Held, owner: Owner, quota: int) -> OutboxFile:
             if not known:
                 raise
             cause = str(error)
-    salvage(path, owner, cause, lock.epoch, secrets.token_hex(8))
-    return _used(path, lock, owner, quota)
+    salvage(path, owner, cause, Witness(lock.epoch, lock.next_seq), secrets.token_hex(8))
+    return _opened_file(path, lock, owner, quota, used=False)
 
 
-def _trouble(path: Path, *, known: bool) -> str | None:
+def _trouble(path: Path, *, used: bool) -> str | None:
     """What is known to be wrong with the file before it is opened."""
     if beside(path, ".suspect").exists():
         return "the file was found damaged while it was in use"
-    if known and (not path.exists() or path.stat().st_size == 0):
+    if used and (not path.exists() or path.stat().st_size == 0):
         return "the file is gone or empty"
     return None
 
 
-def _used(path: Path, lock: _Held, owner: Owner, quota: int) -> OutboxFile:
-    """The file, opened and read once. Raises `OutboxDamaged` or `sqlite3.Error` when it is malformed."""
+def _opened_file(
+    path: Path, lock: OutboxLock, owner: Owner, quota: int, *, used: bool
+) -> OutboxFile:
+    """The file, opened and read once. Raises `OutboxDamaged` or `sqlite3.Error` when it is malformed.
+
+    `used`: it had its tables before.
+    """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     db = connect(path)
     try:
         version = version_of(db, path)
         if version == 0:
+            if used:
+                _miss_tables()
             make_tables(db, [("gateway", owner.gateway), ("epoch", secrets.token_hex(8))])
             db.commit()
         else:
@@ -101,15 +102,24 @@ def _used(path: Path, lock: _Held, owner: Owner, quota: int) -> OutboxFile:
     except BaseException:
         db.close()
         raise
-    file = OutboxFile(db, lock.descriptor, owner, room, beside(path, ".suspect"))
+    file = OutboxFile(db, lock, owner, room, beside(path, ".suspect"))
     try:
         kept = file.load()
+        if lock.is_behind(kept.epoch, kept.next_seq):
+            raise OutboxDamaged(
+                f"events {kept.next_seq} to {lock.next_seq - 1} were stored and are gone: "
+                "the end of the write-ahead log is lost"
+            )
     except OutboxError:
         db.close()
         room.close()
         raise
-    _sign(lock.descriptor, kept.epoch)
+    lock.witness(kept.epoch, kept.next_seq)
     return file
+
+
+def _miss_tables() -> NoReturn:
+    raise OutboxDamaged("the tables are gone: the write-ahead log is lost")
 
 
 def _look_through(db: sqlite3.Connection) -> None:
@@ -122,25 +132,3 @@ def _look_through(db: sqlite3.Connection) -> None:
     (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         raise sqlite3.DatabaseError(found)
-
-
-def _lock(path: Path) -> _Held:
-    """Hold the outbox; the kernel lets go of it however the process ends."""
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    written = os.pread(descriptor, 100, 0).decode(errors="replace").split("\n")
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        holder = written[0].strip() or "?"
-        raise OutboxError(f"{path}: another gateway uses it (process {holder})") from None
-    epoch = written[1] if len(written) > 1 and written[1].isalnum() else None
-    _sign(descriptor, epoch)
-    return _Held(descriptor, epoch)
-
-
-def _sign(descriptor: int, epoch: str | None) -> None:
-    """Write into the lock who holds it, and the epoch: all that is known if the file cannot be read."""
-    text = f"{os.getpid()}\n{epoch or ''}\n".encode()
-    os.pwrite(descriptor, text, 0)
-    os.truncate(descriptor, len(text))

@@ -31,6 +31,13 @@ _FAILURES: Final = 20_000
 _PARTS: Final = ("-wal", "-shm", "")
 
 
+class Witness(NamedTuple):
+    """What the lock knows of the outbox: its epoch, and the next number, 0 where it does not say."""
+
+    epoch: str | None
+    next_seq: int
+
+
 class _Old(NamedTuple):
     """What is known of the damaged outbox."""
 
@@ -38,8 +45,8 @@ class _Old(NamedTuple):
     tail: Tail | None
 
 
-def salvage(path: Path, owner: Owner, cause: str, epoch: str | None, fresh_epoch: str) -> None:
-    """Put a new outbox in the place of a damaged one. `epoch`: the old one, if it is known otherwise.
+def salvage(path: Path, owner: Owner, cause: str, witness: Witness, fresh_epoch: str) -> None:
+    """Put a new outbox in the place of a damaged one.
 
     Raises `OutboxError` when the file is another gateway's or no room is left, and `sqlite3.Error`.
     """
@@ -50,12 +57,15 @@ def salvage(path: Path, owner: Owner, cause: str, epoch: str | None, fresh_epoch
         beside(target, suffix).unlink(missing_ok=True)
     os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     with closing(sqlite3.connect(target, isolation_level=None)) as new, closing(_old(path)) as old:
-        known = _known(old, owner, epoch)
+        known = _known(old, owner, witness.epoch)
         last_seq = None if known.tail is None else known.tail.next_seq - 1
         make_tables(new, [("gateway", owner.gateway), ("epoch", fresh_epoch)])
         read_seq = _events(old, new, known, owner)
         _others(old, new)
-        follows = Follows(known.epoch, read_seq if last_seq is None else last_seq, cause[:300])
+        last_seq = read_seq if last_seq is None else last_seq
+        if witness.next_seq and known.epoch == witness.epoch:
+            last_seq = max(last_seq or 0, witness.next_seq - 1)
+        follows = Follows(known.epoch, last_seq, cause[:300])
         text = msgspec.json.encode(follows).decode()
         new.execute("INSERT INTO meta VALUES ('follows', ?)", (text,))
         new.commit()

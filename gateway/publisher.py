@@ -30,6 +30,9 @@ TOPIC: Final = "gate-events"
 #: out more slowly than 40 lanes in full use bring them).
 BATCH: Final = 2_000
 
+#: After so many of them the loop has its turn: lines must be read.
+TURN: Final = 100
+
 #: No sighting is larger. A log that refuses this refuses everything, and must be put right.
 USUAL_BYTES: Final = 4_096
 
@@ -123,7 +126,9 @@ class Publisher:
     async def _records(self, rows: list[WaitingRow], unsound: int | None) -> list[Outgoing] | None:
         """As the log takes them; None when one was damaged and has been replaced: all links change."""
         records = []
-        for row in rows:
+        for number, row in enumerate(rows):
+            if number % TURN == TURN - 1:
+                await asyncio.sleep(0)
             try:
                 message = decode(TOPIC, row.value)
             except SchemaError as error:

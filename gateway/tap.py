@@ -16,7 +16,7 @@ import msgspec
 from gateway.batch import EventRow
 from gateway.identity import TokenKey, epc_token
 from gateway.intake import Report, Told
-from gateway.link import Chunk, LinkDown, LinkUp
+from gateway.link import Chunk, LinkDown, LinkUp, Oversize
 from gateway.reads import Outcome, Read, ReaderNote, Rejected
 from schemas.gate import SightingGone, SightingSeen
 from schemas.wire import SchemaError, decode
@@ -120,13 +120,10 @@ class Tap:
         self._viewers.discard(viewer)
         self._dropped += viewer.dropped
 
-    def rx(self, chunk: Chunk) -> None:
-        """A reader sent bytes."""
+    def rx(self, said: Chunk | Oversize) -> None:
+        """A reader sent bytes; of a message that is too large there is its head and its size."""
         if self._viewers:
-            row: Row = {"at_us": chunk.at_us, "dir": "rx", "hex": chunk.data.hex().upper()}
-            if chunk.kind != "data":
-                row["kind"] = chunk.kind
-            self._captured(chunk.reader, row)
+            self._captured(said.reader, _captured_row(said))
 
     def tx(self, reader: str, data: bytes, at_us: int) -> None:
         """A reader was sent bytes."""
@@ -211,6 +208,19 @@ class Tap:
                 row |= {"kind": "rejected", "reason": outcome.reason, "bytes": len(outcome.raw)}
                 raw = {"raw": outcome.raw.hex().upper(), "detail": outcome.detail}
                 return row | (raw if wish.numbers else {})
+
+
+def _captured_row(said: Chunk | Oversize) -> Row:
+    """A line of a capture (`gateway.capture_file`)."""
+    data = said.data if isinstance(said, Chunk) else said.head
+    row: Row = {"at_us": said.at_us, "dir": "rx", "hex": data.hex().upper()}
+    if isinstance(said, Oversize):
+        row["size"] = said.size
+    elif said.kind != "data":
+        row["kind"] = said.kind
+    if said.envelope is not None:
+        row |= said.envelope._asdict()
+    return row
 
 
 def shown(token: str | None) -> str | None:

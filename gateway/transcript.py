@@ -36,6 +36,9 @@ class Transcript:
             yield from self._rows(self._decoder.due(heard.at_us).outcomes)
         self._line = heard.line
         self._at_us = UNTIMED if heard.at_us is None else heard.at_us
+        if heard.size is not None:
+            yield from self._rows([self._too_large(heard.chunk, heard.size)])
+            return
         if self._framing == "stream" and heard.line is not None:
             self._keep(heard.line, heard.chunk)
         yield from self._rows(self._decoder.feed(heard.chunk, self._at_us))
@@ -43,6 +46,10 @@ class Transcript:
         if self._decoder.due(self._at_us).next_due_us is None:
             self._kept.clear()
             self._found = 0
+
+    def _too_large(self, head: bytes, size: int) -> Rejected:
+        detail = f"{size} bytes"
+        return Rejected(reason="payload_too_large", raw=head, at_us=self._at_us, detail=detail)
 
     def end(self) -> Iterator[Row]:
         """The rows of what is left over."""

@@ -51,6 +51,20 @@ class Vitals(NamedTuple):
     tap_dropped: int = 0
 
 
+#: All that `Finding.what` can be.
+FINDINGS: Final = (
+    "antenna_fault",
+    "clock_unsynchronised",
+    "log_away",
+    "outbox_filling",
+    "outbox_not_written",
+    "outbox_silent",
+    "reader_down",
+    "reload_refused",
+    "stalled",
+)
+
+
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something that is wrong: what, and in words."""
 

@@ -14,7 +14,7 @@ from gateway.link import Clock, LinkDown
 from gateway.metrics import CONTENT_TYPE, Metrics
 from gateway.outbox_room import Sizes
 from gateway.tables import Config
-from gateway.vitals import Spool, Vitals, http_status, judge
+from gateway.vitals import Health, Spool, Vitals, http_status, judge
 
 #: How long the outbox may take to answer, seconds.
 ANSWER_S: Final = 2.0
@@ -117,14 +117,18 @@ class Watch:
     def pages(self, look: Callable[[], Awaitable[Vitals]]) -> Pages:
         """The pages by their paths."""
 
+        def judged(vitals: Vitals) -> Health:
+            return judge(self._gateway, vitals, log_away_us=self._health.log_away_ms * 1_000)
+
         async def health() -> Page:
-            vitals = await look()
-            found = judge(self._gateway, vitals, log_away_us=self._health.log_away_ms * 1_000)
+            found = judged(await look())
             body = msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n"
             return Page(http_status(found), "application/json", body)
 
         async def metrics() -> Page:
-            return Page(HTTPStatus.OK, CONTENT_TYPE, self.metrics.page(await look()))
+            vitals = await look()
+            page = self.metrics.page(vitals, judged(vitals))
+            return Page(HTTPStatus.OK, CONTENT_TYPE, page)
 
         return {"/health": health, "/metrics": metrics}
 

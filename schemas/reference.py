@@ -20,7 +20,7 @@ from schemas.message import (
     SealedS92,
     Seconds,
 )
-from schemas.policy import GatewayKey
+from schemas.policy import AnyPolicy
 
 CredentialKind = Literal["driver_card", "truck_tag", "trailer_tag", "seal_tag"]
 CredentialState = Literal["active", "lost", "stolen", "revoked", "expired", "suspended"]
@@ -256,4 +256,4 @@ class Site(Message, frozen=True, kw_only=True, tag="site"):
     read_points: tuple[SiteReadPoint, ...]
 
 
-ReferenceRow = Credential | Party | Person | Truck | Trailer | Trip | Site | GatewayKey
+ReferenceRow = Credential | Party | Person | Truck | Trailer | Trip | Site | AnyPolicy

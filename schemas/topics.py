@@ -23,7 +23,15 @@ from schemas.gate import (
     Tick,
 )
 from schemas.message import Message
-from schemas.policy import GatewayKey
+from schemas.policy import (
+    FilingLimits,
+    GatewayKey,
+    LaneRules,
+    Recognition,
+    ReferralRates,
+    Switches,
+    TargetingPack,
+)
 from schemas.reference import Credential, Party, Person, Site, Trailer, Trip, Truck
 from schemas.trips import TripFiling, TripUse
 from schemas.watch import CredentialFlag, CredentialSighting
@@ -73,7 +81,12 @@ _ALL = (
     Topic("parties", "id", (Party, Person, Truck, Trailer), compacted=True),
     Topic("trips", "trip number", (Trip,), compacted=True),
     Topic("sites", "pair", (Site,), compacted=True),
-    Topic("policies", "policy id", (GatewayKey,), compacted=True),
+    Topic(
+        "policies",
+        "policy id",
+        (GatewayKey, LaneRules, Recognition, FilingLimits, Switches, ReferralRates, TargetingPack),
+        compacted=True,
+    ),
     Topic("credential-sightings", "credential id", (CredentialSighting,)),
     Topic("credential-flags", "credential id", (CredentialFlag,), compacted=True),
     Topic("arrivals", "crossing", (ArrivalNotice,), retention_ms=30 * DAY_MS),
@@ -139,6 +152,12 @@ _KEY_FIELD: Final[dict[type[Message], str]] = {
     ManualRead: "pair",
     Correction: "pair",
     GatewayKey: "policy_id",
+    LaneRules: "policy_id",
+    Recognition: "policy_id",
+    FilingLimits: "policy_id",
+    Switches: "policy_id",
+    ReferralRates: "policy_id",
+    TargetingPack: "policy_id",
     Credential: "token",
     Party: "id",
     Person: "id",

@@ -23,6 +23,7 @@ from stream.stages import stages_named
 from stream.table import Table, port_table
 from stream.topics_cli import topics
 from stream.trips.resolve import Register
+from stream.worker import read_random_key
 
 __all__ = ["reference", "stream", "topics"]
 
@@ -135,12 +136,15 @@ def _configured(
             worker["stages"] = STAGE_NAMES if every else (cast("StageName", stage.value),)
         if partitions is not None:
             worker["partitions"] = _numbers(partitions)
-        return convert(tables)
+        config = convert(tables)
+        read_random_key(config.stream.random_key_file)
     except OSError as error:
         _say(f"{where}: {error.strerror}")
     except (ConfigError, UnicodeDecodeError) as error:
         for finding in str(error).splitlines():
             _say(f"{where}: {finding}")
+    else:
+        return config
     raise typer.Exit(USAGE)
 
 

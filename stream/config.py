@@ -40,6 +40,9 @@ class StreamTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     #: Seconds between the ticks that move the stages' timers.
     tick_s: Annotated[float, msgspec.Meta(ge=0.05, le=3_600)] = 10.0
 
+    #: File with the key that draws random checks: 64 hex digits. None: none are drawn.
+    random_key_file: str | None = None
+
     @property
     def numbers(self) -> tuple[int, ...]:
         """The partitions, written out."""

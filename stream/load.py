@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Final, NamedTuple, get_args
 
+from schemas.policy import TargetingPack
 from schemas.ports import Port
 from schemas.reference import ReferenceRow
 from schemas.topics import TOPICS
@@ -12,6 +13,7 @@ from schemas.wire import encode, headers
 from stream.identifiers.rows import check_row
 from stream.log.contract import EventLog, LogError, Outgoing
 from stream.ndjson import MAX_LINE_BYTES, Line, LineError, parse_line
+from stream.policy.targeting import broken_rules
 from stream.trips.check import check_filing
 from stream.trips.resolve import Register
 
@@ -140,6 +142,9 @@ def _looked_at(
                 return [LineError(number, "$.value", verdict.refused)], []
             odd = [(one.path, one.code, one.detail) for one in verdict.findings]
             return [], [_finding(number, *one) for one in odd]
+        case TargetingPack() as pack:
+            bad = broken_rules(pack)
+            return [LineError(number, "$.value.rules", str(one)) for one in bad], []
         case message:
             found = list(check_row(message))
             wrong = [

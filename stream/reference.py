@@ -5,6 +5,7 @@ Rows are folded in as they come from the compacted reference topics. A stage onl
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final, TypeVar, cast
 
 from schemas.message import Message
 from schemas.policy import GatewayKey, Policy
@@ -12,12 +13,17 @@ from schemas.ports import Port
 from schemas.reference import Credential, Party, Person, Site, Trailer, Trip, TripVersion, Truck
 from schemas.watch import CredentialFlag
 
+_P = TypeVar("_P", bound=Policy)
+
 
 class Reference:
     """The reference rows in force, with the reverse indexes that a join needs."""
 
-    def __init__(self, ports: Mapping[str, Port] | None = None) -> None:
-        """`ports`: the port table by pair id."""
+    def __init__(
+        self, ports: Mapping[str, Port] | None = None, *, random_key: bytes | None = None
+    ) -> None:
+        """`ports`: the port table by pair id. `random_key` draws random checks; it is on no topic."""
+        self.random_key: Final = random_key
         self.ports: Mapping[str, Port] = ports or {}
         self._credentials: dict[str, Credential] = {}
         self._parties: dict[str, Party | Person | Truck | Trailer] = {}
@@ -25,6 +31,7 @@ class Reference:
         self._sites: dict[str, Site] = {}
         self._policies: dict[str, Policy] = {}
         self._gateway_keys: dict[str, tuple[GatewayKey, ...]] = {}
+        self._kinds: dict[type[Policy], tuple[Policy, ...]] = {}
         self._flags: dict[str, CredentialFlag] = {}
         self._trips_of: defaultdict[str, set[str]] = defaultdict(set)
         self._cards_of: defaultdict[str, set[str]] = defaultdict(set)
@@ -60,6 +67,7 @@ class Reference:
             case Policy():
                 self._forget_policy(key)
                 self._policies[key] = message
+                self._kinds = {}
                 if isinstance(message, GatewayKey):
                     self._list_keys(message.gateway)
             case CredentialFlag():
@@ -124,6 +132,15 @@ class Reference:
         """A policy by id; the caller looks at its kind and its effective times."""
         return self._policies.get(policy_id)
 
+    def policies(self, kind: type[_P]) -> tuple[_P, ...]:
+        """Every policy of a kind, by id; the caller looks at its effective times."""
+        found = self._kinds.get(kind)
+        if found is None:
+            rows = [row for row in self._policies.values() if isinstance(row, kind)]
+            found = tuple(sorted(rows, key=lambda row: row.policy_id))
+            self._kinds[kind] = found
+        return cast("tuple[_P, ...]", found)
+
     def trips_declaring(self, things: Collection[str]) -> list[Trip]:
         """Every trip that declares any of the persons, trucks or trailers, by trip number."""
         every = self.trips_ever_declaring(things)
@@ -150,6 +167,7 @@ class Reference:
 
     def _forget_policy(self, key: str) -> None:
         old = self._policies.pop(key, None)
+        self._kinds = {}
         if isinstance(old, GatewayKey):
             self._list_keys(old.gateway)
 

@@ -159,3 +159,19 @@ def _reject(stage: Stage, record: Record, reason: RejectReason, detail: str) -> 
 def encode_change(change: Change) -> bytes | None:
     """A state change as a changelog row; None deletes the key."""
     return None if change.value is None else msgspec.msgpack.encode(change.value)
+
+
+def read_row(record: Record) -> ReferenceChanged:
+    """A record of a reference topic as a row; one without value deletes. Raises `SchemaError`."""
+    try:
+        key = (record.key or b"").decode()
+    except UnicodeDecodeError:
+        key = ""
+    if not key:
+        raise SchemaError("malformed", "$", "the record has no key that is text")
+    if record.value is None:
+        return ReferenceChanged(record.topic, key, None)
+    message = decode(record.topic, record.value)
+    if topic_key(message) != key:
+        raise SchemaError("invalid", "$", "the record's key is not its message's own")
+    return ReferenceChanged(record.topic, key, message)

@@ -12,12 +12,12 @@ from typing import Final
 import structlog
 
 from schemas.ports import Port, parse_ports
-from schemas.topics import TOPICS, topic_key
-from schemas.wire import SchemaError, decode
+from schemas.topics import TOPICS
+from schemas.wire import SchemaError
 from stream.catch_up import catch_up
 from stream.log.contract import EventLog, Reader, Record, TopicPartition
 from stream.reference import Reference
-from stream.stage import ReferenceChanged
+from stream.stage import ReferenceChanged, read_row
 
 _journal = structlog.get_logger(__name__)
 
@@ -92,19 +92,3 @@ class Table:
                     path=error.path,
                 )
             return None
-
-
-def read_row(record: Record) -> ReferenceChanged:
-    """A record of a reference topic as a row; one without value deletes. Raises `SchemaError`."""
-    try:
-        key = (record.key or b"").decode()
-    except UnicodeDecodeError:
-        key = ""
-    if not key:
-        raise SchemaError("malformed", "$", "the record has no key that is text")
-    if record.value is None:
-        return ReferenceChanged(record.topic, key, None)
-    message = decode(record.topic, record.value)
-    if topic_key(message) != key:
-        raise SchemaError("invalid", "$", "the record's key is not its message's own")
-    return ReferenceChanged(record.topic, key, message)

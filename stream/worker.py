@@ -12,15 +12,17 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import structlog
 
 from schemas.topics import TOPICS
-from stream.config import StreamTable
+from stream.config import ConfigError, StreamTable
 from stream.draft import Cause, Draft, OutputTooLarge, take_record
 from stream.log.contract import EventLog, LogUnavailable, Reader, Record, TopicPartition
 from stream.log.crash import passing
+from stream.policy.random_checks import parse_key
 from stream.reference import Reference
 from stream.stage import ReferenceChanged, Stage, Step, TakenOver
 from stream.table import Table, port_table
@@ -38,6 +40,17 @@ KEPT_TICK_S: Final = 600.0
 MAX_ROWS: Final = 500
 
 Clock = Callable[[], int]
+
+
+def read_random_key(name: str | None) -> bytes | None:
+    """The key that draws random checks. Raises `ConfigError` for a file that cannot be used."""
+    if name is None:
+        return None
+    try:
+        return parse_key(Path(name).read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "expected 64 hex digits"
+        raise ConfigError(f"stream.random_key_file: {name}: {why}") from error
 
 
 def wall_clock_us() -> int:
@@ -89,7 +102,9 @@ class Worker:
         """
         await check_topics(log, stages)
         topics = [topic for stage in stages for topic in stage.references]
-        table = Table(topics, Reference(port_table()))
+        table = Table(
+            topics, Reference(port_table(), random_key=read_random_key(settings.random_key_file))
+        )
         await table.load(log)
         owned = await take_over(log, stages, settings.numbers)
         reader = await log.reader({one.input: one.position for one in owned})

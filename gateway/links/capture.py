@@ -1,7 +1,7 @@
 """A capture file in place of a reader: NDJSON, one chunk a line, `{"at_us":..,"dir":"rx","hex":..}`.
 
 What the reader sent (`rx`) comes again with the distances in time that it had, divided by the rate, and
-with the present as its time of receipt. Other lines, and lines that cannot be read, are passed over and
+with the present as its time of receipt; so do topics, and messages that were too large. Other lines, and lines that cannot be read, are passed over and
 counted in the last word.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from gateway.capture_file import MAX_LINE, BadLine, parse_line
+from gateway.capture_file import MAX_LINE, BadLine, Heard, parse_line
 from gateway.link import (
     CaptureUrl,
     Chunk,
@@ -18,6 +18,8 @@ from gateway.link import (
     Link,
     LinkDown,
     LinkUp,
+    Oversize,
+    Said,
     Tell,
     Ticket,
     parse_link,
@@ -71,8 +73,14 @@ class CaptureLink:
             elif heard is not None:
                 await self._wait(last_us, heard.at_us)
                 last_us = heard.at_us
-                await tell(Chunk(self._reader, heard.chunk, self._now_us()))
+                await tell(self._again(heard))
         return bad
+
+    def _again(self, heard: Heard) -> Said:
+        now_us, envelope = self._now_us(), heard.envelope
+        if heard.size is not None:
+            return Oversize(self._reader, heard.chunk, heard.size, now_us, None, envelope)
+        return Chunk(self._reader, heard.chunk, now_us, heard.kind, None, envelope)
 
     async def _wait(self, last_us: int | None, at_us: int | None) -> None:
         if last_us is not None and at_us is not None and self._url.rate:

@@ -31,7 +31,18 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.broker import BrokerAway, connect, new_client, place, session_expiry_s, silent_cause
 from gateway.hand_over import HandOver
-from gateway.link import Chunk, Clock, Link, LinkDown, LinkUp, Oversize, Said, Tell, Ticket
+from gateway.link import (
+    Chunk,
+    Clock,
+    Envelope,
+    Link,
+    LinkDown,
+    LinkUp,
+    Oversize,
+    Said,
+    Tell,
+    Ticket,
+)
 from gateway.network import LAST_WAIT_S, Retry
 from gateway.tables import Config, MqttTable, TopicTable
 
@@ -251,9 +262,11 @@ class MqttLink:
                 self.acknowledge([ticket])
             return
         payload = bytes(message.payload)
-        said: Said = Chunk(route.reader, payload, at_us, route.kind, ticket)
+        envelope = Envelope(message.topic, message.qos, message.retain)
+        said: Said = Chunk(route.reader, payload, at_us, route.kind, ticket, envelope)
         if len(payload) > MAX_PAYLOAD:
-            said = Oversize(route.reader, payload[:HEAD_BYTES], len(payload), at_us, ticket)
+            head = payload[:HEAD_BYTES]
+            said = Oversize(route.reader, head, len(payload), at_us, ticket, envelope)
         if ticket is None:
             self._warn(route.reader, "qos_0_loses_reads")
         size = min(len(payload), MAX_PAYLOAD)

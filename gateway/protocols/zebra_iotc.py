@@ -12,10 +12,12 @@ Other types are notes: management events (`heartbeat`, `gpi`, `gpo`, `error`, `w
 
 With `format` "uii" the PC counts the XPC words too, which come apart as `XPC1` (bit XI of the PC is set).
 A heartbeat tells of the antennas and of the clock: `ntp` has `offset` in ms and `reach`, the last 8 attempts to hear
-the time server (0: none of them did). USER may hold an English error text where hex is expected.
+the time server (0: none of them did), and `numDataMessagesDropped` counts what its full store threw away: in
+`reader_gateway.dataPathStatistics[]`, on older firmware in `reader_gateway` itself. USER may hold an English error
+text where hex is expected.
 
 Sources: messages of an FXR60 and an FXR90 (`tests/captures/README.md`) and the published schema of these
-readers. Unverified: PORTAL, DIRECTIONALITY, `XPC2`, and what `data` of an error or a warning holds.
+readers. Unverified: that counter above 0, PORTAL, DIRECTIONALITY, `XPC2`, and what `data` of an error or a warning holds.
 """
 
 import re
@@ -28,7 +30,7 @@ from typing import Annotated, Final, Literal, get_args
 import msgspec
 import orjson
 
-from gateway.facts import AntennaState, Fact, Ntp, Pin
+from gateway.facts import AntennaState, Dropped, Fact, Ntp, Pin
 from gateway.gen2 import fault, plain_pc, tag_crc
 from gateway.json_batch import (
     MAX_DETAIL,
@@ -61,6 +63,10 @@ NOTES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 #: Ports of a reader that a heartbeat may speak of.
 MAX_PORTS: Final = 64
 _PORT: Final = re.compile(r"\d{1,3}", re.ASCII)
+
+_DROPPED: Final = "numDataMessagesDropped"
+#: No reader has lived long enough for more.
+_MOST_DROPPED: Final = 1 << 48
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -114,6 +120,18 @@ class _Tag(msgspec.Struct, frozen=True, gc=False, rename=_NAMES):
     phase: Annotated[float, msgspec.Meta(ge=-360, le=360)] | None = None
 
 
+class _TagMessage(msgspec.Struct, frozen=True, gc=False, rename=_NAMES):
+    """A good message of a tag, which is decoded in one go; what is none is looked at again as a `_Message`."""
+
+    type: TagMode
+    data: _Tag
+    timestamp: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    event_num: _Number | None = None
+    command: _Text | None = None
+    response: _Text | None = None
+
+
+_TAG_MESSAGE: Final = msgspec.json.Decoder(_TagMessage)
 _MESSAGE: Final = msgspec.json.Decoder(_Message)
 _TAG: Final = msgspec.json.Decoder(_Tag)
 _TABLE: Final = msgspec.json.Decoder(dict[str, object] | None)
@@ -155,6 +173,13 @@ def decoder(options: Mapping[str, object]) -> ZebraIotcDecoder:
 
 def _take(part: Part, at_us: int, outcomes: list[Outcome]) -> None:
     """Add what one object says; raises `FieldError` and adds nothing when it says nothing usable."""
+    try:
+        tag = _TAG_MESSAGE.decode(part)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    else:
+        _tag(tag, tag.data, at_us, outcomes)
+        return
     message = parsed(_MESSAGE, part, "$")
     kind = message.type
     if kind is None:
@@ -163,15 +188,14 @@ def _take(part: Part, at_us: int, outcomes: list[Outcome]) -> None:
         detail = f"{message.command}: {message.response}"[:MAX_DETAIL]
         outcomes.append(ReaderNote(kind="answer", at_us=at_us, detail=detail))
     elif kind in _TAG_MODES:
-        _tag(message, at_us, outcomes)
+        _tag(message, parsed(_TAG, message.data, "$.data"), at_us, outcomes)
     elif kind in NOTES:
         outcomes.append(_note(message, at_us, *NOTES[kind]))
     else:
         raise FieldError("unknown_type", f"{kind!a} - at `$.type`")
 
 
-def _tag(message: _Message, at_us: int, outcomes: list[Outcome]) -> None:
-    data = parsed(_TAG, message.data, "$.data")
+def _tag(message: _Message | _TagMessage, data: _Tag, at_us: int, outcomes: list[Outcome]) -> None:
     epc = _hex(data.id_hex, "idHex")
     pc = None if data.pc is None else _hex(data.pc, "PC", 2)
     xpc = _xpc(data)
@@ -197,6 +221,8 @@ def _tag(message: _Message, at_us: int, outcomes: list[Outcome]) -> None:
         key=None if event_num is None else f"{event_num}@{message.timestamp}",
     )
     outcomes.append(read)
+    if data.tid is data.user is None:
+        return
     for text in (data.tid, data.user):
         if text and _is_error(text):
             detail = text[:MAX_DETAIL]
@@ -268,7 +294,18 @@ def _facts(kind: str, data: Mapping[str, object]) -> tuple[Fact, ...]:
     ntp = _table(_table(data, "system"), "ntp")
     if (reach := _float(ntp.get("reach"))) is not None:
         facts.append(Ntp(reach != 0, _float(ntp.get("offset"))))
+    if (dropped := _dropped(_table(data, "reader_gateway"))) is not None:
+        facts.append(Dropped(dropped))
     return tuple(facts)
+
+
+def _dropped(gateway: Mapping[str, object]) -> int | None:
+    """Messages thrown away on all paths, None where no counter is there."""
+    paths = gateway.get("dataPathStatistics")
+    tables = [gateway, *(paths[:MAX_PORTS] if isinstance(paths, list) else [])]
+    found = [table.get(_DROPPED) for table in tables if isinstance(table, dict)]
+    counts = [count for count in found if type(count) is int and 0 <= count < _MOST_DROPPED]
+    return sum(counts) if counts else None
 
 
 def _float(value: object) -> float | None:

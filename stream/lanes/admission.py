@@ -43,7 +43,7 @@ def admit(
     row = state.get(key)
     chain = row if isinstance(row, Chain) else None
     came = _came(message, record, parts.writer, parts.epoch, parts.seq)
-    if not keys and not requires_signatures(reference, _pair(message)):
+    if not keys and not requires_signatures(reference, _pair(message), came.at_us):
         now = unchecked(chain, came)
         if now is None or now is chain:
             return Admitted((message,))

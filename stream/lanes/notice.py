@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from schemas.arrival import ArrivalNotice, Eligibility
+from schemas.arrival import ArrivalNotice
 from schemas.reference import Trip
 from stream.lanes.crossing import (
     expected_us,
@@ -15,18 +15,21 @@ from stream.lanes.crossing import (
     state_of,
 )
 from stream.lanes.join import Joined, everything_read
+from stream.lanes.judge import Judgement, drawn, judge, referred
 from stream.lanes.rows import Crossing
 from stream.lanes.statuses import status_flags
 from stream.reference import Reference
-from stream.trips.arrival import FILING_LIMIT_MIN, entered, late_minutes, port_flag, vin_differs
-
-#: Until lane policies exist nobody is eligible for a special lane.
-NO_POLICY = Eligibility(reasons=("no_policy",))
+from stream.trips.arrival import late_minutes, port_flag, vin_differs
 
 
 def arrival_notice(crossing: Crossing, joined: Joined, reference: Reference) -> ArrivalNotice:
     """The next revision of the crossing's notice."""
     ruling = overall_ruling(crossing)
+    judgement = judge(crossing, joined, reference)
+    flags = _flags(crossing, joined, reference, judgement)
+    targeted = referred(crossing, joined, reference, judgement, flags)
+    random = drawn(crossing, reference, judgement.eligibility.tier)
+    failed = [f"targeting_failed:{name}" for name in targeted.failed]
     ended = crossing.ended_at_us is not None or crossing.lost_at_us is not None
     return ArrivalNotice(
         crossing_id=crossing.crossing_id,
@@ -41,8 +44,9 @@ def arrival_notice(crossing: Crossing, joined: Joined, reference: Reference) -> 
         eta_us=None if ended else expected_us(crossing),
         links=joined.links,
         shipments=joined.trip.shipments if joined.trip else (),
-        eligibility=NO_POLICY,
-        flags=_flags(crossing, joined, reference),
+        eligibility=judgement.eligibility,
+        referral_causes=(*random.causes, *targeted.causes),
+        flags=(*flags, *random.flags, *failed),
         decision=None if ruling is None else ruling.outcome,
         provisional=not ended and not everything_read(joined),
         merged_into=crossing.merged_into,
@@ -74,12 +78,15 @@ def _continues(crossing: Crossing, joined: Joined) -> str | None:
     return None
 
 
-def _flags(crossing: Crossing, joined: Joined, reference: Reference) -> tuple[str, ...]:
+def _flags(
+    crossing: Crossing, joined: Joined, reference: Reference, judgement: Judgement
+) -> tuple[str, ...]:
     """Everything that the officer should know beside the links, each once, by name."""
     if crossing.merged_into is not None:
         return ()
     flags = {*joined.flags, *status_flags(crossing, joined.known, reference)}
-    flags.update(_site_flags(crossing, joined, reference))
+    flags.update(judgement.flags)
+    flags.update(_site_flags(crossing, joined, reference, judgement))
     if any(one.is_odd for one in joined.known):
         flags.add("card_holder_no_person")
     if crossing.held:
@@ -98,7 +105,9 @@ def _flags(crossing: Crossing, joined: Joined, reference: Reference) -> tuple[st
     return tuple(sorted(flags))
 
 
-def _trip_flags(crossing: Crossing, trip: Trip, reference: Reference) -> list[str]:
+def _trip_flags(
+    crossing: Crossing, trip: Trip, reference: Reference, limit: int | None
+) -> list[str]:
     """What arriving here and now says of the trip, and what is odd about its identifiers."""
     port = port_flag(trip, crossing.pair, reference.ports)
     flags = [finding.code for finding in trip.findings]
@@ -107,15 +116,16 @@ def _trip_flags(crossing: Crossing, trip: Trip, reference: Reference) -> list[st
     if truck is not None and vin_differs(trip, truck):
         flags.append("vin_mismatch")
     at_gate = [heard.first_us for heard in crossing.heard if heard.position != "queue"]
-    limit = FILING_LIMIT_MIN.get(entered(trip))
     minutes = 0 if limit is None else late_minutes(trip, min(at_gate, default=None), limit)
     return [*flags, f"filed_late:{minutes}"] if minutes else flags
 
 
-def _site_flags(crossing: Crossing, joined: Joined, reference: Reference) -> list[str]:
+def _site_flags(
+    crossing: Crossing, joined: Joined, reference: Reference, judgement: Judgement
+) -> list[str]:
     flags = ["too_many_cards"] if crossing.crowded else []
     if joined.trip is not None:
-        flags += _trip_flags(crossing, joined.trip, reference)
+        flags += _trip_flags(crossing, joined.trip, reference, judgement.filing_limit_min)
     site = reference.site(crossing.pair)
     if crossing.closed and crossing.how == "entered" and site is not None:
         expects = any(

@@ -49,11 +49,11 @@ def bad_cards(crossing: Crossing, known: Iterable[Known], now_us: int = 0) -> It
         seen.add(card.credential_id)
         if moment is None:
             moment = moment_of(crossing, now_us)
-        state = _state_at(card, moment, crossing.ended_at_us)
+        state = state_at(card, moment, crossing.ended_at_us)
         if state != "active":
             read = (
                 primary_us(crossing) is not None
-                or _state_at(card, one.heard.first_us, crossing.ended_at_us) != "active"
+                or state_at(card, one.heard.first_us, crossing.ended_at_us) != "active"
             )
             yield Bad(
                 card.credential_id,
@@ -63,7 +63,7 @@ def bad_cards(crossing: Crossing, known: Iterable[Known], now_us: int = 0) -> It
                 read=read,
             )
             continue
-        later = _state_at(card, moment, None)
+        later = state_at(card, moment, None)
         if later != "active":
             yield Bad(card.credential_id, later, late=True, evidence=one.heard.event_ids[:1])
 
@@ -118,7 +118,8 @@ def card_alerts(crossing: Crossing, known: tuple[Known, ...]) -> Iterator[Alert]
         )
 
 
-def _state_at(card: Credential, moment: int, known_by: int | None) -> str:
+def state_at(card: Credential, moment: int, known_by: int | None) -> str:
+    """A card's state at the moment, by what had been accepted by `known_by` (None: by all that is known)."""
     status: CredentialStatus | None = None
     for one in card.statuses:
         if one.effective_from_us <= moment and (known_by is None or one.accepted_at_us <= known_by):

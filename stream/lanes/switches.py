@@ -3,26 +3,29 @@
 from typing import Final
 
 from schemas.message import Direction
+from schemas.policy import Switches
 from stream.reference import Reference
 
 #: The policy row of one pair, and the one of all pairs.
 SWITCHES: Final = "switches"
 
 
-def releases_in_motion(reference: Reference, pair: str, direction: Direction) -> bool:
+def releases_in_motion(reference: Reference, pair: str, direction: Direction, at_us: int) -> bool:
     """Whether an exit read without a decision is a release (rolling through under trusted-traveller rules)."""
-    return _switch(reference, pair, direction, "release_in_motion")
+    return _switch(reference, pair, direction, "release_in_motion", at_us)
 
 
-def requires_signatures(reference: Reference, pair: str) -> bool:
+def requires_signatures(reference: Reference, pair: str, at_us: int) -> bool:
     """Whether events of a writer that has no key are refused at the pair."""
-    return _switch(reference, pair, "", "require_signatures")
+    return _switch(reference, pair, "", "require_signatures", at_us)
 
 
-def _switch(reference: Reference, pair: str, direction: str, switch: str) -> bool:
-    """The most particular row decides."""
+def _switch(reference: Reference, pair: str, direction: str, switch: str, at_us: int) -> bool:
+    """The most particular row that is in force at `at_us` decides."""
     for name in (f"{SWITCHES}:{pair}:{direction}", f"{SWITCHES}:{pair}", SWITCHES):
         row = reference.policy(name)
-        if row is not None:
-            return bool(getattr(row, switch, False))
+        if isinstance(row, Switches) and row.effective_from_us <= at_us:
+            until_us = row.effective_to_us
+            if until_us is None or at_us < until_us:
+                return bool(getattr(row, switch))
     return False

@@ -24,6 +24,9 @@ def touched_by(
         _add(found, state.joined_with(key))
         for thing in _ever_declared(message) if isinstance(message, Trip) else ():
             _add(found, state.holding(thing))
+    elif topic == "parties":
+        _add(found, state.holding(key))
+        _add(found, (one for one in state.open() if _names(one, reference, key)))
     elif topic == "credential-flags":
         _add(found, (one for one in state.open() if _holds_card(one, reference, key)))
     elif topic in ("sites", "policies"):
@@ -50,6 +53,15 @@ def with_holders(crossing: Crossing, reference: Reference) -> Crossing:
 def _holder(token: str, reference: Reference) -> str:
     card = reference.credential(token)
     return token if card is None else card.holder
+
+
+def _names(crossing: Crossing, reference: Reference, party: str) -> bool:
+    """Whether the crossing's trip names the party, or the truck, that its row tells about."""
+    trip = None if crossing.trip is None else reference.trip(crossing.trip)
+    return trip is not None and (
+        party in (trip.carrier, trip.truck)
+        or any(party in (one.importer, one.manufacturer) for one in trip.shipments)
+    )
 
 
 def _holds_card(crossing: Crossing, reference: Reference, card: str) -> bool:

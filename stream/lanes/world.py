@@ -158,7 +158,8 @@ def normalised(crossing: Crossing, reference: Reference) -> Crossing:
     """Stays in order, and the direction, times and end that follow from them."""
     heard, crowded = ordered(crossing.heard)
     direction = heard[0].direction if heard else crossing.direction
-    in_motion = releases_in_motion(reference, crossing.pair, direction)
+    began_us = heard[0].first_us if heard else crossing.at_us
+    in_motion = releases_in_motion(reference, crossing.pair, direction, began_us)
     end = end_of(heard, crossing.rulings, direction, in_motion=in_motion)
     return replace(
         crossing,
@@ -166,7 +167,7 @@ def normalised(crossing: Crossing, reference: Reference) -> Crossing:
         crowded=crossing.crowded or crowded,
         direction=direction,
         in_motion=in_motion,
-        first_us=heard[0].first_us if heard else crossing.at_us,
+        first_us=began_us,
         last_us=max((one.last_us for one in heard), default=crossing.at_us),
         how=None if end is None else end.how,
         ended_at_us=None if end is None else end.at_us,

@@ -1,6 +1,6 @@
 """How many reads a core decodes and tracks, for every protocol: `./run bench decode`.
 
-One frame a chunk, as a busy line brings them, and each read placed in time and tracked as the gateway does it. Each
+One frame a chunk, as a busy line brings them, and for JSON also 50 messages a payload, as readers batch them. Each read placed in time and tracked as the gateway does it. Each
 figure is the best of three runs, for other programs share the machine. Below: how our decoder compares with the frame
 logic of other people's decoders, on the same frames; they look for no frame in a stream, so they are spared that.
 """
@@ -20,6 +20,8 @@ from gateway.reads import Read
 from gateway.tracker import Point, Tracker
 
 READS = 100_000
+#: Messages of one payload, as a reader sends them that batches.
+BATCH = 50
 NOW = 1_772_460_000_000_000
 POINT = Point(
     id="L01-primary",
@@ -48,6 +50,13 @@ def frames(name: str, tags: int) -> list[bytes]:
         for n, epc in enumerate(numbers(tags))
     ]
     return [made[n % tags] for n in range(READS)]
+
+
+def batches(messages: Sequence[bytes]) -> list[bytes]:
+    """The same messages as arrays of JSON."""
+    return [
+        b"[" + b",".join(messages[at : at + BATCH]) + b"]" for at in range(0, len(messages), BATCH)
+    ]
 
 
 def best(work: Callable[[], int]) -> tuple[float, int]:
@@ -108,17 +117,24 @@ def _beside(label: str, chunks: Sequence[bytes], work: Callable[[], int]) -> Non
     print(f"uhfreader beside {label:13} {rates}  {theirs / ours * count / told:5.1f} times as fast")
 
 
+def show(name: str, tags: int, chunks: Sequence[bytes], each: int) -> None:
+    """Print what a core does with these chunks, of `each` reads."""
+    alone, count = best(lambda: decode(name, chunks, None))
+    both, _ = best(lambda: decode(name, chunks, Tracker()))
+    print(
+        f"{name:12} {tags:6} tags  {each:2} a chunk  decode {count / alone:9,.0f}/s  "
+        f"decode and track {count / both:9,.0f}/s"
+    )
+
+
 def main() -> None:
     """Print the figures."""
-    for name in PROTOCOLS:
+    for name, protocol in PROTOCOLS.items():
         for tags in (500, 20_000):
             chunks = frames(name, tags)
-            alone, count = best(lambda: decode(name, chunks, None))  # noqa: B023
-            both, _ = best(lambda: decode(name, chunks, Tracker()))  # noqa: B023
-            print(
-                f"{name:12} {tags:6} tags  decode {count / alone:9,.0f}/s  "
-                f"decode and track {count / both:9,.0f}/s"
-            )
+            show(name, tags, chunks, 1)
+            if protocol.framing == "message":
+                show(name, tags, batches(chunks), BATCH)
     compare()
 
 

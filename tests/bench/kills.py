@@ -6,6 +6,7 @@ commit. Printed: the balance after each kill, and where each read is at the end.
 """
 
 import asyncio
+import logging
 import os
 import sys
 import tempfile
@@ -51,6 +52,7 @@ def say(text: str) -> None:
 
 def main() -> None:
     """Print the counts; an error is a read or an event that is lost or doubled."""
+    logging.disable(logging.WARNING)  # paho publishes before it is connected, and says so
     given = [*sys.argv[1:], *("50", "sqlite", "1")[len(sys.argv) - 1 :]]
     kills, kind, seed = int(given[0]), given[1], int(given[2])
     began = time.monotonic()

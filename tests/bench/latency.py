@@ -7,6 +7,7 @@ a relay before mosquitto notes when a message went to the gateway and when its a
 
 import asyncio
 import json
+import logging
 import os
 import tempfile
 import time
@@ -137,6 +138,7 @@ async def mqtt(
 
 def main() -> None:
     """Print the figures."""
+    logging.disable(logging.WARNING)  # paho publishes before it is connected, and says so
     print(
         f"{time.strftime('%H:%M', time.gmtime())} UTC, load average {os.getloadavg()[0]:.1f}",
         flush=True,

@@ -5,6 +5,7 @@ really full once. Printed: the balance after each outage, and where each read is
 """
 
 import asyncio
+import logging
 import os
 import sys
 import tempfile
@@ -60,6 +61,7 @@ def say(text: str) -> None:
 
 def main() -> None:
     """Print the counts; an error is a read or an event that is lost or doubled."""
+    logging.disable(logging.WARNING)  # paho publishes before it is connected, and says so
     given = [*sys.argv[1:], *("60", "sqlite")[len(sys.argv) - 1 :]]
     seconds, kind = float(given[0]), given[1]
     say(

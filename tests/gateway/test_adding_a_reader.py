@@ -42,7 +42,7 @@ def test_the_decoder_on_the_page_gives_what_the_page_expects_of_its_capture() ->
 def test_the_decoder_on_the_page_keeps_the_contract_it_explains() -> None:
     module = acme()
     read = Read(epc=b"\xa5\x0c\xa5" * 4, at_us=5, rssi_dbm=-40)
-    stream = b"\x01\xa5\xff" + module.encode(read) + b"\xa5\x00\x00" + module.encode(read)[:9]
+    stream = b"\x01\xa5\xfe" + module.encode(read) + b"\xa5\xff\xff" + module.encode(read)[:9]
     for pieces in ([stream], [bytes((byte,)) for byte in stream]):
         decoder: Decoder = module.decoder({})
         outcomes = [outcome for piece in pieces for outcome in decoder.feed(piece, 5)]

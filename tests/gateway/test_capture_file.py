@@ -1,6 +1,17 @@
 import pytest
 
-from gateway.capture_file import MAX_LINE, BadLine, Form, Heard, LineForm, detect, parse_line
+from gateway.capture_file import (
+    MAX_LINE,
+    BadLine,
+    Form,
+    Heard,
+    LineForm,
+    delete_after,
+    detect,
+    first_line,
+    parse_line,
+)
+from gateway.link import Envelope
 from gateway.reads import Framing
 
 RM1 = b"BB02220011C9340030751FEB705C5904E3D50D703A76EF7E"
@@ -57,7 +68,19 @@ def test_the_form_is_told_by_how_the_input_begins(
         ("json", b' {"a":1} \n', Heard(3, b'{"a":1}', None)),
         ("json", b"# no comment here", Heard(3, b"# no comment here", None)),
         ("capture", b'{"at_us":5,"dir":"rx","hex":"BB"}', Heard(3, b"\xbb", 5)),
-        ("capture", b'{"dir":"rx","hex":"","topic":"t"}', Heard(3, b"", None)),
+        (
+            "capture",
+            b'{"dir":"rx","hex":"","topic":"t"}',
+            Heard(3, b"", None, envelope=Envelope("t", 0, retain=False)),
+        ),
+        (
+            "capture",
+            b'{"dir":"rx","hex":"7B","topic":"t","qos":1,"retain":true,"kind":"management","x":1}',
+            Heard(3, b"{", None, "management", Envelope("t", 1, retain=True)),
+        ),
+        ("capture", b'{"dir":"rx","hex":"7B","size":9}', Heard(3, b"{", None, size=9)),
+        ("capture", b'{"dir":"rx","hex":"7B","size":1}', Heard(3, b"{", None)),
+        ("capture", first_line("booth", 5, 6).strip(), None),
         ("capture", b'{"at_us":5,"dir":"tx","hex":"BB"}', None),
     ],
 )
@@ -82,6 +105,8 @@ def test_a_line_is_what_the_reader_sent_or_nothing(
         ("capture", b'{"dir":"rx","hex":"B"}', "bad_hex"),
         ("capture", b'{"dir":"rx","hex":"BB","at_us":"now"}', "bad_capture_line"),
         ("capture", b'{"dir":"rx","hex":"BB","at_us":-1}', "bad_capture_line"),
+        ("capture", b'{"dir":"rx","hex":"BB","qos":3}', "bad_capture_line"),
+        ("capture", b'{"dir":"rx","hex":"BB","kind":"other"}', "bad_capture_line"),
         ("capture", b'{"a":' * 99_999, "bad_capture_line"),
         ("json", b"x" * (MAX_LINE + 1), "long_line"),
     ],
@@ -92,3 +117,25 @@ def test_a_line_that_is_not_what_its_file_asks_for_is_named_with_the_reason(
     line = parse_line(form, 3, text)
     assert isinstance(line, BadLine)
     assert (line.line, line.reason) == (3, reason)
+
+
+def test_a_capture_says_until_when_it_may_be_kept_and_stays_a_capture() -> None:
+    head = first_line("booth", 5, 6) + b'{"at_us":5,"dir":"rx","hex":"BB"}\n'
+    assert detect(head, "stream") == detect(head, "message") == "capture"
+    assert delete_after(head) == 6
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"\xff\xfe",
+        b'{"at_us":5,"dir":"rx","hex":"BB"}\n',
+        b'{"dir":"rx","delete_after_us":6}\n',
+        b'{"dir":"tx","delete_after_us":"soon"}\n',
+        b'{"dir":"tx","delete_after_us":6',
+        b"[" * 1000,
+    ],
+)
+def test_a_file_that_does_not_say_it_is_kept_for_ever(head: bytes) -> None:
+    assert delete_after(head) is None

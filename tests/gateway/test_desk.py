@@ -9,7 +9,7 @@ import pytest
 from gateway.anchor import ClockState
 from gateway.batch import Kept, ReaderTotals, Totals
 from gateway.config import read_config
-from gateway.facts import AntennaState, Fact, Lost, Ntp, Pin
+from gateway.facts import AntennaState, Dropped, Fact, Lost, Ntp, Pin
 from gateway.intake import Intake, Report
 from gateway.reads import Proof, Read, ReaderNote
 from schemas.gate import Heartbeat, ReaderStatus, Sighting, SightingGone, SightingSeen
@@ -90,6 +90,27 @@ def test_reads_that_a_reader_lost_are_said_with_their_number_if_it_tells(count: 
     (status,) = said(core, note(Lost(count)))
     assert (status.cause, status.reads_lost, status.reader) == ("overflow", count, "queue")
     assert core.status().readers["queue"].reads_lost == (count or 0)
+
+
+def dropped(total: int, after_s: int) -> ReaderNote:
+    at_us = NOW + after_s * S
+    return note(Dropped(total), at_us=at_us, reader_at_us=at_us)
+
+
+def test_messages_that_a_reader_dropped_are_lost_reads_by_what_its_counter_rose() -> None:
+    core = intake()
+    assert said(core, dropped(40, 0), dropped(40, 60)) == []
+    (status,) = said(core, dropped(47, 120))
+    assert (status.cause, status.reads_lost) == ("messages dropped", 7)
+    assert said(core, dropped(41, 90)) == []
+    (status,) = said(core, dropped(2, 180))
+    assert status.reads_lost == 2, "the reader was restarted"
+    assert core.status().readers["queue"].reads_lost == 9
+
+
+def test_what_a_reader_dropped_while_the_gateway_was_away_is_said() -> None:
+    core = intake(totals=ReaderTotals(dropped=40))
+    assert [status.reads_lost for status in said(core, dropped(43, 0))] == [3]
 
 
 def test_a_note_that_came_before_says_nothing_new() -> None:

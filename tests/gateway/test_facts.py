@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.facts import AntennaState, Fact, Lost, Ntp, Pin
+from gateway.facts import AntennaState, Dropped, Fact, Lost, Ntp, Pin
 from gateway.protocols import impinj_iot, zebra_iotc
 from gateway.reads import Outcome, ReaderNote
 
@@ -15,6 +15,13 @@ TIME = "2026-09-07T12:50:36.194+0000"
 def zebra(type_: str, data: object, timestamp: str = TIME) -> list[Outcome]:
     event = {"type": type_, "data": data, "timestamp": timestamp, "eventNum": 9}
     return zebra_iotc.decoder({}).feed(json.dumps(event).encode(), 7)
+
+
+DROPPED = "numDataMessagesDropped"
+
+
+def paths(*rows: object) -> dict[str, object]:
+    return {"reader_gateway": {"dataPathStatistics": rows}}
 
 
 HEARTBEAT = {
@@ -37,6 +44,12 @@ HEARTBEAT = {
         ("heartbeat", {"system": {"ntp": {"reach": 1}}}, (Ntp(True, None),)),
         ("heartbeat", {"system": {"ntp": {"offset": 1, "reach": None}}}, ()),
         ("heartbeat", {"system": {"ntp": {"offset": "1e999", "reach": True}}}, ()),
+        ("heartbeat", paths({DROPPED: 0, "numDataMessagesTxed": 3062}), (Dropped(0),)),
+        ("heartbeat", paths({DROPPED: 5}, {DROPPED: 7}, {}, 3), (Dropped(12),)),
+        ("heartbeat", {"reader_gateway": {DROPPED: 4}}, (Dropped(4),)),
+        ("heartbeat", paths({DROPPED: True}, {DROPPED: -1}, {DROPPED: "9"}, {DROPPED: 1.5}), ()),
+        ("heartbeat", paths({DROPPED: 1 << 60}), ()),
+        ("heartbeat", {"reader_gateway": {"dataPathStatistics": {DROPPED: 1}}}, ()),
         ("gpi", {"pin": 2, "state": "HIGH"}, (Pin(2, True),)),
         ("gpi", {"pin": "2", "state": "HIGH"}, ()),
         ("gpi", {"pin": 2, "state": "OPEN"}, ()),

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from gateway.link import Oversize, Ticket
+from gateway.link import Envelope, Oversize, Ticket
 from gateway.links.mqtt import MAX_PAYLOAD, MqttLink
 from gateway.now import anchored_clock
 from gateway.tables import MqttTable, TopicTable
@@ -155,6 +155,9 @@ async def test_a_payload_over_the_limit_is_not_looked_at(broker: Broker, version
         assert (large.size, len(large.head)) == (MAX_PAYLOAD + 1, 256)
         assert large.ticket is not None
         assert len(heard.chunks()[0].data) == MAX_PAYLOAD
+        assert (
+            large.envelope == heard.chunks()[0].envelope == Envelope("queue/data", 1, retain=False)
+        )
 
 
 async def test_a_message_sent_with_qos_0_has_nothing_to_acknowledge(
@@ -169,6 +172,7 @@ async def test_a_message_sent_with_qos_0_has_nothing_to_acknowledge(
         await broker.publish([b"2"], qos=0)
         await heard.until(lambda: len(heard.chunks()) == 2)
         assert [chunk.ticket is None for chunk in heard.chunks()] == [False, True]
+        assert [chunk.envelope and chunk.envelope.qos for chunk in heard.chunks()] == [1, 0]
 
 
 async def test_a_subscription_of_an_earlier_configuration_is_acknowledged_and_dropped(

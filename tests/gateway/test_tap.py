@@ -195,7 +195,8 @@ async def test_a_capture_of_the_running_gateway_plays_back_to_the_same_reads(
             assert await process.wait() == 0
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert {row["dir"] for row in rows} == {"rx", "tx"}  # the stop command is in it
+    assert rows[0]["delete_after_us"] - rows[0]["at_us"] == 30 * 86_400_000_000
+    assert {row["dir"] for row in rows[1:]} == {"rx", "tx"}  # the stop command is in it
     decoded = await asyncio.to_thread(
         subprocess.run,
         [*gatebook, "decode", "--protocol", "r200", str(out)],

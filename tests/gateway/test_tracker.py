@@ -1,10 +1,16 @@
 """Reads to sightings: thresholds, event time, bounds, and no read lost or counted twice."""
 
+from collections.abc import Sequence
+from itertools import permutations
+from typing import Final
+
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.clock import When
+from gateway.epc import tag_number
 from gateway.reads import Read
 from gateway.tracker import Change, Gone, Point, Seen, Stay, Tracker
 
@@ -12,6 +18,12 @@ S = 1_000_000
 MS = 1_000
 NOW = 1_800_000_000 * S
 CARD = b"\x30" * 12
+
+#: An SSCC-96, and the PC of an ISO tag that counts one XPC word beside it.
+SSCC: Final = bytes.fromhex("3174257BF4499602D2000000")
+ISO_PC: Final = 0x3B17
+Words = tuple[int | None, int | None]
+
 POINT = Point(
     id="L01-primary",
     lane="L01",
@@ -345,3 +357,27 @@ def test_thresholds_are_those_of_the_lane() -> None:
         "L02-gate",
         "L01-primary",
     ]
+
+
+@pytest.mark.parametrize(
+    "words", list(permutations([(None, None), (None, 0x8001), (ISO_PC, 0x8001)]))
+)
+def test_the_scheme_is_right_in_whichever_read_the_pc_comes(words: Sequence[Words]) -> None:
+    tracker = Tracker()
+    for number, (pc, xpc) in enumerate(words):
+        tracker.hear(POINT, read(NOW + number, SSCC, pc=pc, xpc=xpc))
+    (gone,) = tracker.expire(NOW + 60 * S)
+    assert (gone.stay.pc, gone.stay.xpc) == (ISO_PC, 0x8001)
+    tag = tag_number(SSCC, gone.stay.pc, gone.stay.xpc)
+    assert (tag.why, tag.afi) == ("iso", 0x17)
+
+
+@pytest.mark.parametrize(
+    "words", list(permutations([(None, None), (None, 0x8001), (0x3A00, None), (0x3A00, 0x8001)]))
+)
+def test_an_xpc_without_a_pc_alone_or_late_changes_no_scheme(words: Sequence[Words]) -> None:
+    tracker = Tracker()
+    for number, (pc, xpc) in enumerate(words):
+        tracker.hear(POINT, read(NOW + number, SSCC, pc=pc, xpc=xpc))
+        (stay,) = tracker.stays()
+        assert tag_number(SSCC, stay.pc, stay.xpc).scheme == "sscc-96"

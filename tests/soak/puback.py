@@ -7,6 +7,7 @@ with that id (section 3.4). Nothing is changed on the way.
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 PUBLISH = 3
 PUBACK = 4
@@ -42,7 +43,8 @@ class Relay:
             asyncio.ensure_future(_copy(near, to_far, self._from_gateway)),
             asyncio.ensure_future(_copy(far, to_near, self._from_broker)),
         }
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        with suppress(asyncio.CancelledError):  # the end of the run; asyncio's server shows it else
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
         for writer in (to_near, to_far):

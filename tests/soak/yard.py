@@ -20,7 +20,7 @@ from paho.mqtt import publish
 from gateway.signing import make_signing_key, read_signing_key
 from simulators.load import Load
 from simulators.readers import MQTT_KINDS
-from tests.gateway.broker import Broker, find_mosquitto, free_port
+from tests.gateway.broker import Broker, find_mosquitto
 from tests.gateway.rig import KEY, PAIR, ROOT, Running, gateway
 from tests.needs import missing
 
@@ -125,7 +125,8 @@ class Yard:
         self.outbox = folder / "outbox.db"
         #: Last counts of the simulators' earlier processes; each has other seeds.
         self.lives: list[dict[str, Counts]] = []
-        self._ports = {reader.name: free_port() for reader in settings.readers}
+        #: Of readers behind TCP ports, from their first life on.
+        self._ports: dict[str, str] = {}
         self.config = folder / "gateway.toml"
         (folder / "counts").mkdir()
         (folder / "token.key").write_text(f"{KEY.key_id}:{KEY.secret.hex()}\n")
@@ -151,7 +152,12 @@ class Yard:
             *(sys.executable, "-m", "gatebook", *words), cwd=ROOT, stdout=DEVNULL, stderr=PIPE
         )
         try:
-            self._configure(await _tables(process, len(self.settings.readers)))
+            tables = await _tables(process, len(self.settings.readers))
+            for reader in self.named("tcp"):
+                self._ports[reader.name] = (
+                    tables[reader.name].partition("127.0.0.1:")[2].split('"')[0]
+                )
+            self._configure(tables)
             yield process
         finally:
             await ended(process)
@@ -216,7 +222,7 @@ class Yard:
     def _row(self, reader: Reader) -> str:
         places = {
             "pty": f"pty:{self.folder}/{reader.name}",
-            "tcp": f"tcp:{self._ports[reader.name]}",
+            "tcp": f"tcp:{self._ports.get(reader.name, 0)}",
         }
         place = places.get(reader.way, f"mqtt:127.0.0.1:{self.broker.port}")
         settings = self.settings

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from schemas.message import Message
+from schemas.policy import TargetingPack, TargetingRule
 from schemas.reference import Credential, Plate, SiteOffice, Trailer, Truck
 from schemas.topics import topic_key
 from schemas.trips import DeclaredPerson, DeclaredTruck, TripFiling
@@ -131,6 +132,21 @@ def test_odd_identifiers_are_warnings_and_wrong_ones_refuse() -> None:
         "line 4: $.value: port_form: port_code: '23': expected 4 digits",
         "line 5: $.value.offices[0].office_code: port_form: '23': expected 4 digits",
     ]
+
+
+def test_a_bad_targeting_rule_is_refused_with_its_position() -> None:
+    pack = TargetingPack(
+        policy_id="south",
+        effective_from_us=0,
+        accepted_at_us=0,
+        version=1,
+        directions=("MX>US",),
+        owners=("CBP", "ANAM"),
+        rules=(TargetingRule(id="odd", cel="hazmat &&\n  weight > 3", reason="because"),),
+    )
+    checked = check_rows(io.BytesIO(line("policies", pack)))
+    assert (checked.rows, checked.bad) == (0, 1)
+    assert "odd:2:3: undeclared reference to 'weight'" in str(checked.findings[0])
 
 
 def test_only_filings_are_loaded_into_their_topic() -> None:
