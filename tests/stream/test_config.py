@@ -12,8 +12,10 @@ LOG = '[log]\nurl = "sqlite:log.db"\n'
 def test_the_documented_example_loads_and_shows_every_key_with_its_default() -> None:
     text = (Path(__file__).parents[2] / "docs" / "stream.toml").read_text(encoding="utf-8")
     assert parse_config(text).stream == StreamTable()
-    for key in StreamTable.__struct_fields__:
-        assert f"\n{key} = " in text
+    for key, default in zip(
+        StreamTable.__struct_fields__, StreamTable.__struct_defaults__, strict=True
+    ):
+        assert f"\n{'# ' if default is None else ''}{key} = " in text
 
 
 def test_only_the_log_must_be_named() -> None:
