@@ -34,7 +34,7 @@ from stream.lanes.rows import (
     pending_key,
     sequence_key,
 )
-from stream.lanes.sequence import announced, bad_id_alert, gap_alert, place
+from stream.lanes.sequence import announced, bad_id_alert, gap_alert, lost_tail_alert, place
 from stream.lanes.settle import settle
 from stream.lanes.shelves import LanesState
 from stream.lanes.timers import HORIZON_US, due_us, revived, timed
@@ -116,6 +116,16 @@ class LanesDraft:
             self._set(
                 gateway_key(parts.writer), with_heartbeat(before, event, self._state.clock.now_us)
             )
+
+    def begin_epoch(self, event: EpochStarted) -> None:
+        """A gateway had to begin a new outbox: what it had numbered and never sent is lost."""
+        parts = split_event_id(event.event_id)
+        if parts is None:
+            return
+        sequence = self._state.sequence(parts.writer, event.previous_epoch)
+        alert = lost_tail_alert(parts, event, 0 if sequence is None else sequence.high)
+        if alert is not None:
+            self._outputs.append(Output("alerts", alert))
 
     def heard(self, event: Sighting, *, gone: bool) -> None:
         """A stay began, goes on or is over."""

@@ -7,7 +7,7 @@ gap is a repeat; one beyond the mark + 1 leaves a gap; one inside a gap closes i
 from typing import NamedTuple
 
 from schemas.alert import Alert
-from schemas.gate import EventId
+from schemas.gate import EpochStarted, EventId
 from stream.lanes.rows import Sequence
 
 #: More gaps than this in one epoch are kept as one that spans them: bounds the row.
@@ -74,6 +74,24 @@ def gap_alert(event: EventId, gap: tuple[int, int], pair: str, at_us: int) -> Al
         at_us=at_us,
         evidence=(f"{event.writer}.{event.epoch}.{event.seq}",),
         what_to_do=f"Events {first} to {last} of {event.writer} are missing: look at its outbox and log.",
+    )
+
+
+def lost_tail_alert(event: EventId, started: EpochStarted, high: int) -> Alert | None:
+    """Events at the end of the epoch before are missing, or may be; None when all that it numbered came."""
+    last = started.last_seq_known
+    if last is not None and last <= high:
+        return None
+    old, lost = started.previous_epoch, f"after {high}" if last is None else f"{high + 1} to {last}"
+    return Alert(
+        alert_id=f"sequence_gap|{event.writer}|{old}|{high + 1}|{last or 'unknown'}",
+        kind="sequence_gap",
+        severity="critical",
+        subject=event.writer,
+        pair=started.pair,
+        at_us=started.at_us,
+        evidence=(started.event_id,),
+        what_to_do=f"{event.writer} began a new outbox; events {lost} of epoch {old} are lost or may be: look at it.",
     )
 
 

@@ -92,7 +92,14 @@ def _take(draft: LanesDraft, message: Message) -> None:
                 draft.say(message)
         case Heartbeat() | ReaderStatus() | Skipped() | EpochStarted():
             # The rest is for the people who look after readers.
-            if draft.is_new(message) and isinstance(message, Heartbeat):
-                draft.beat(message)
+            if draft.is_new(message):
+                _tell_of_gateway(draft, message)
         case _:
             raise TypeError(f"no gate event: {type(message).__name__}")
+
+
+def _tell_of_gateway(draft: LanesDraft, message: Message) -> None:
+    if isinstance(message, Heartbeat):
+        draft.beat(message)
+    elif isinstance(message, EpochStarted):
+        draft.begin_epoch(message)

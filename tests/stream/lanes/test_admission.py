@@ -9,7 +9,7 @@ from gateway.outbox_chain import Tail, stored_rows
 from gateway.signing import Signer, key_row
 from schemas.alert import Alert, Rejected
 from schemas.chain import CHAIN, SIGNATURE
-from schemas.gate import Heartbeat, Skipped
+from schemas.gate import EpochStarted, Heartbeat, Skipped
 from schemas.message import Message
 from schemas.topics import partition_of
 from schemas.wire import encode
@@ -167,3 +167,22 @@ def test_what_waits_for_a_signature_survives_a_restart() -> None:
     assert row is not None
     again.state.load(key, msgspec.msgpack.encode(row))
     assert again.take(two).used == 2
+
+
+@pytest.mark.parametrize(("last_seq_known", "lost"), [(3, None), (5, "4 to 5"), (None, "after 3")])
+def test_what_an_outbox_numbered_and_never_sent_is_told_when_a_new_epoch_begins(
+    last_seq_known: int | None, lost: str | None
+) -> None:
+    door = Door(keys=False).take(*records([beat(1), beat(2), beat(3)], signer=None))
+    started = EpochStarted(
+        event_id="gw1.e2.1",
+        pair=PAIR,
+        at_us=T + 9,
+        previous_epoch="e1",
+        last_seq_known=last_seq_known,
+        cause="damaged",
+    )
+    door.take(record(encode(started)), record(encode(started)))
+    wanted = [] if lost is None else [f"events {lost} of epoch e1 are lost"]
+    assert len(door.alerts) == len(wanted)
+    assert all(text in one.what_to_do for one, text in zip(door.alerts, wanted, strict=True))
