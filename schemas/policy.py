@@ -95,7 +95,10 @@ class Switches(Policy, frozen=True, kw_only=True, tag="switches"):
 
     v: Literal[1] = 1
     release_in_motion: bool = False
+    #: Refuse events of writers that have no key.
     require_signatures: bool = False
+    #: Use events that no signature covers all the same, with the alert: while keys are being rolled out.
+    use_unverified: bool = False
 
 
 class TierRate(Part, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from schemas.policy import GatewayKey
 from schemas.wire import decode
 from stream.lanes.rows import chain_key
 from stream.lanes.shelves import LanesState
-from stream.lanes.switches import requires_signatures
+from stream.lanes.switches import requires_signatures, uses_unverified
 from stream.lanes.verified import Came, Chain, Why, receive, unchecked
 from stream.log.contract import Record
 from stream.reference import Reference
@@ -51,10 +51,12 @@ def admit(
     if _older_than_keys(chain, keys, came):
         return Admitted((message,))
     received = receive(chain, keys, came)
-    good = tuple(decode(record.topic, value) for value in received.good)
+    trusting = uses_unverified(reference, _pair(message), came.at_us)
+    usable = (*received.bad, *received.good) if trusting else received.good
+    good = tuple(decode(record.topic, value) for value in usable)
     after, outputs = received.chain, list[Output]()
     if received.why is not None:
-        letters = [record._replace(value=value) for value in received.bad]
+        letters = [] if trusting else [record._replace(value=value) for value in received.bad]
         meaning = _MEANING[received.why]
         outputs = [rejected(stage, letter, "unverified", meaning) for letter in letters]
         alert = _alert(message, key, received.why, after.seq)

@@ -20,6 +20,11 @@ def requires_signatures(reference: Reference, pair: str, at_us: int) -> bool:
     return _switch(reference, pair, "", "require_signatures", at_us)
 
 
+def uses_unverified(reference: Reference, pair: str, at_us: int) -> bool:
+    """Whether events that no signature covers are used all the same, with the alert."""
+    return _switch(reference, pair, "", "use_unverified", at_us)
+
+
 def _switch(reference: Reference, pair: str, direction: str, switch: str, at_us: int) -> bool:
     """The most particular row that is in force at `at_us` decides."""
     for name in (f"{SWITCHES}:{pair}:{direction}", f"{SWITCHES}:{pair}", SWITCHES):

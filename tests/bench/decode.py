@@ -1,8 +1,9 @@
 """How many reads a core decodes and tracks, for every protocol: `./run bench decode`.
 
-One frame a chunk, as a busy line brings them, and for JSON also 50 messages a payload, as readers batch them. Each read placed in time and tracked as the gateway does it. Each
-figure is the best of three runs, for other programs share the machine. Below: how our decoder compares with the frame
-logic of other people's decoders, on the same frames; they look for no frame in a stream, so they are spared that.
+One frame a chunk, as a busy line brings them; for JSON one message a chunk, and 50 messages as readers batch them. Each
+read is placed in time and tracked as the gateway does it, and each figure is the best of three runs, for other programs
+share the machine. Below: how our decoder compares with the frame logic of other people's decoders, on the same frames;
+they look for no frame in a stream, so they are spared that.
 """
 
 import random

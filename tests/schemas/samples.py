@@ -207,6 +207,7 @@ SAMPLES: Final[tuple[Message, ...]] = (
         source="unverified",
         release_in_motion=True,
         require_signatures=True,
+        use_unverified=True,
     ),
     ReferralRates(
         policy_id="referral_rates:lar-wtb:MX>US",

@@ -11,6 +11,7 @@ from schemas.alert import Alert, Rejected
 from schemas.chain import CHAIN, SIGNATURE
 from schemas.gate import EpochStarted, Heartbeat, Skipped
 from schemas.message import Message
+from schemas.policy import Switches
 from schemas.topics import partition_of
 from schemas.wire import encode
 from stream.lanes.rows import Sequence, chain_key, sequence_key
@@ -137,6 +138,27 @@ def test_what_was_written_before_the_gateway_had_a_key_is_used() -> None:
     late = record(encode(beat(2)))
     assert door.take(late).used == 1
     assert [one.reason for one in door.rejected] == ["unverified"]
+
+
+def test_where_the_site_says_so_an_event_without_a_signature_is_used_with_the_alert() -> None:
+    door = Door()
+    row = Switches(
+        policy_id=f"switches:{PAIR}", effective_from_us=T, accepted_at_us=T, use_unverified=True
+    )
+    door.reference.fold("policies", row.policy_id, row)
+    door.take(*records([beat(1)]), record(encode(beat(2))))
+    assert door.used == 2
+    assert ([one.kind for one in door.alerts], door.rejected) == (["signature_break"], [])
+
+
+def test_where_signatures_are_required_a_gateway_without_a_key_is_not_used() -> None:
+    door = Door(keys=False)
+    row = Switches(
+        policy_id="switches", effective_from_us=T, accepted_at_us=T, require_signatures=True
+    )
+    door.reference.fold("policies", row.policy_id, row)
+    door.take(*records([beat(1)], signer=None))
+    assert (door.used, [one.reason for one in door.rejected]) == (0, ["unverified"])
 
 
 def test_a_skipped_range_is_one_link_and_no_gap() -> None:
