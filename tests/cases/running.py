@@ -108,7 +108,7 @@ def differences(
     return wrong
 
 
-def _standing(content: dict[str, Any]) -> defaultdict[str, Any]:
+def _standing(content: dict[str, Any]) -> dict[str, Any]:
     """Without what was taken back; a record that was set right is one that is in force."""
     same: dict[str, Any] = defaultdict(list, content)
     if "records" in content:
