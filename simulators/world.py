@@ -17,6 +17,7 @@ from typing import Final
 from schemas.gate import Decision, Outcome, event_id
 from schemas.message import Position
 from schemas.ports import Port
+from schemas.trips import TripFiling
 from simulators.fleet import Crew, Draws, Fleet, Row, Story, shared_rows
 from simulators.site import AUTHORITY, LANES, PAIR, heard_by, site_row
 from simulators.truth import Expected, ExpectedPerson, ExpectedWaiting
@@ -228,10 +229,19 @@ def _expected(who: Crew, lane: str, decision: Decision) -> Expected:
         trip=who.trip,
         how="entered" if decision.outcome == "released" else "refused",
         at_us=decision.at_us,
-        flags=(flags[who.story],) if who.story in flags else (),
+        flags=tuple(sorted({*_goods(who), *([flags[who.story]] if who.story in flags else [])})),
         persons=tuple(persons),
         waiting=tuple(waiting),
     )
+
+
+def _goods(who: Crew) -> list[str]:
+    """What the filing says of goods that need a look."""
+    filings = [row.message for row in who.rows if isinstance(row.message, TripFiling)]
+    shipments = [one for filing in filings for one in filing.shipments]
+    found = ["other_department"] if any(one.other_department for one in shipments) else []
+    lines = [line for shipment in shipments for line in shipment.commodities]
+    return ["hazmat", *found] if any(line.hazmat for line in lines) else found
 
 
 def _between(draws: Draws, low: int, high: int) -> int:
