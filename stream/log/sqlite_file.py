@@ -135,13 +135,15 @@ def _reserve(path: str) -> None:
 
 
 def _check_kind(path: str, connection: sqlite3.Connection) -> None:
-    (kind,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    # In one view: another process may make the log between two looks.
+    with reading(connection):
+        (kind,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if kind == APPLICATION_ID:
         if version != VERSION:
             raise LogDamaged(f"{path}: the log has version {version}, this program reads {VERSION}")
         return
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if kind or version or tables:
         raise LogDamaged(f"{path}: this is a database of something else, not an event log")
 
