@@ -18,6 +18,11 @@ class Policy(Message, frozen=True, kw_only=True):
     #: The document that it follows, or "unverified".
     source: NoteText = "unverified"
 
+    def holds_at(self, at_us: int) -> bool:
+        """Whether the row is in force at a moment."""
+        until_us = self.effective_to_us
+        return self.effective_from_us <= at_us and (until_us is None or at_us < until_us)
+
 
 class GatewayKey(Policy, frozen=True, kw_only=True, tag="gateway_key"):
     """The public half of a gateway's signing key."""

@@ -9,8 +9,8 @@ from stream.lanes.join import Joined
 from stream.lanes.rows import Crossing
 from stream.lanes.vehicle import as_of, vehicle_of
 from stream.policy.eligibility import Load, eligibility
-from stream.policy.in_force import filing_limits, in_force, lane_rules
-from stream.policy.random_checks import draw, key_hash, rate_of, rates
+from stream.policy.in_force import in_force, most_particular
+from stream.policy.random_checks import draw, key_hash, rate_of
 from stream.policy.targeting import Inputs, Targeted, targeted
 from stream.reference import Reference
 from stream.trips.arrival import FILING_LIMIT_MIN, entered
@@ -32,7 +32,9 @@ class Judgement(NamedTuple):
 def judge(crossing: Crossing, joined: Joined, reference: Reference) -> Judgement:
     """Eligibility, goods that need a look, and the filing limit: as of the first read at primary, before it of the ETA."""
     moment = as_of(crossing)
-    rules = lane_rules(reference.policies(LaneRules), crossing.pair, crossing.direction, moment)
+    rules = most_particular(
+        reference.policies(LaneRules), crossing.pair, crossing.direction, moment
+    )
     vehicle = vehicle_of(joined, reference, moment)
     may = NO_POLICY
     if rules is not None:
@@ -90,7 +92,7 @@ def drawn(crossing: Crossing, reference: Reference, tier: str | None) -> Drawn:
     """The random check of a vehicle at primary, by the rate of its tier then. The cause names the key by its hash."""
     if primary_us(crossing) is None or crossing.merged_into is not None:
         return Drawn()
-    found = rates(
+    found = most_particular(
         reference.policies(ReferralRates), crossing.pair, crossing.direction, as_of(crossing)
     )
     if found is None:
@@ -122,7 +124,7 @@ def _limit(
     if joined.trip is None:
         return None
     rows = reference.policies(FilingLimits)
-    row = filing_limits(rows, crossing.pair, crossing.direction, as_of(crossing))
+    row = most_particular(rows, crossing.pair, crossing.direction, as_of(crossing))
     if row is None:
         return FILING_LIMIT_MIN.get(entered(joined.trip))
     if row.empties_exempt and load in ("empty", "bobtail"):

@@ -29,8 +29,6 @@ def _switch(reference: Reference, pair: str, direction: str, switch: str, at_us:
     """The most particular row that is in force at `at_us` decides."""
     for name in (f"{SWITCHES}:{pair}:{direction}", f"{SWITCHES}:{pair}", SWITCHES):
         row = reference.policy(name)
-        if isinstance(row, Switches) and row.effective_from_us <= at_us:
-            until_us = row.effective_to_us
-            if until_us is None or at_us < until_us:
-                return bool(getattr(row, switch))
+        if isinstance(row, Switches) and row.holds_at(at_us):
+            return bool(getattr(row, switch))
     return False

@@ -173,23 +173,12 @@ def _unsound(keys: Sequence[GatewayKey], came: Came) -> Why | None:
     signed = split_signature(came.signature or b"")
     if signed is None or came.link is None:
         return "bad_signature"
-    key = _in_force(keys, signed.key_id.hex(), came.at_us)
+    key_id = signed.key_id.hex()
+    key = next((one for one in keys if one.key_id == key_id and one.holds_at(came.at_us)), None)
     if key is None:
         return "unknown_key"
     try:
         Ed25519PublicKey.from_public_bytes(key.public_key).verify(signed.signature, came.link)
     except (InvalidSignature, ValueError):
         return "bad_signature"
-    return None
-
-
-def _in_force(keys: Sequence[GatewayKey], key_id: str, at_us: int) -> GatewayKey | None:
-    for key in keys:
-        until = key.effective_to_us
-        if (
-            key.key_id == key_id
-            and key.effective_from_us <= at_us
-            and (until is None or at_us < until)
-        ):
-            return key
     return None

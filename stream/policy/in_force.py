@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 from schemas.message import Direction
-from schemas.policy import FilingLimits, LaneRules, Policy
+from schemas.policy import FilingLimits, LaneRules, Policy, ReferralRates
 
 _P = TypeVar("_P", bound=Policy)
+_S = TypeVar("_S", LaneRules, FilingLimits, ReferralRates)
 
 
 class Moment(Protocol):
@@ -26,37 +27,21 @@ def in_force(rows: Iterable[_P], moment: Moment) -> tuple[_P, ...]:
     return tuple(
         row
         for row in rows
-        if row.effective_from_us <= moment.at_us
-        and (row.effective_to_us is None or moment.at_us < row.effective_to_us)
+        if row.holds_at(moment.at_us)
         and (moment.known_by_us is None or row.accepted_at_us <= moment.known_by_us)
     )
 
 
-def lane_rules(
-    rows: Iterable[LaneRules], pair: str, direction: Direction, moment: Moment
-) -> LaneRules | None:
-    """The rules of the pair, else those of the direction; of several the one that came into force last."""
+def most_particular(
+    rows: Iterable[_S], pair: str, direction: Direction, moment: Moment
+) -> _S | None:
+    """The row of the pair, else that of the direction; of several the one that came into force last."""
     return max(
-        (row for row in in_force(rows, moment) if _fits(row, pair, direction)),
-        key=_rank,
+        (
+            row
+            for row in in_force(rows, moment)
+            if row.direction == direction and row.pair in (None, pair)
+        ),
+        key=lambda row: (row.pair is not None, row.effective_from_us, row.policy_id),
         default=None,
     )
-
-
-def filing_limits(
-    rows: Iterable[FilingLimits], pair: str, direction: Direction, moment: Moment
-) -> FilingLimits | None:
-    """As `lane_rules`."""
-    return max(
-        (row for row in in_force(rows, moment) if _fits(row, pair, direction)),
-        key=_rank,
-        default=None,
-    )
-
-
-def _fits(row: LaneRules | FilingLimits, pair: str, direction: Direction) -> bool:
-    return row.direction == direction and row.pair in (None, pair)
-
-
-def _rank(row: LaneRules | FilingLimits) -> tuple[bool, int, str]:
-    return row.pair is not None, row.effective_from_us, row.policy_id

@@ -5,12 +5,9 @@ The key's SHA-256 is published before the key is used, and the key after (policy
 
 import hashlib
 import hmac
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from schemas.message import Direction
 from schemas.policy import ReferralRates
-from stream.policy.in_force import Moment, in_force
 
 MILLION: Final = 1_000_000
 KEY_BYTES: Final = 32
@@ -49,21 +46,6 @@ def draw(key: bytes, crossing_id: str, per_million: int) -> Draw:
     value = int.from_bytes(digest[:8], "big")
     drawn = value * MILLION < per_million << 64
     return Draw(crossing_id, key_hash(key), value, per_million, drawn)
-
-
-def rates(
-    rows: Iterable[ReferralRates], pair: str, direction: Direction, moment: Moment
-) -> ReferralRates | None:
-    """The rates of the pair, else those of the direction; of several the latest."""
-    return max(
-        (
-            row
-            for row in in_force(rows, moment)
-            if row.direction == direction and row.pair in (None, pair)
-        ),
-        key=lambda row: (row.pair is not None, row.effective_from_us, row.policy_id),
-        default=None,
-    )
 
 
 def rate_of(row: ReferralRates, tier: str) -> int:

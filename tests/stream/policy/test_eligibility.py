@@ -12,7 +12,7 @@ from schemas.arrival import Eligibility
 from schemas.message import Direction
 from schemas.policy import FilingLimits, LaneRules, Policy, Recognition
 from stream.policy.eligibility import Goods, Holder, Vehicle, eligibility
-from stream.policy.in_force import filing_limits, in_force, lane_rules
+from stream.policy.in_force import in_force, most_particular
 from stream.shipped import SETS, shipped
 
 
@@ -54,7 +54,9 @@ def may(
     policies: str = "today",
 ) -> Eligibility:
     rows = shipped(policies)
-    rules = lane_rules([row for row in rows if isinstance(row, LaneRules)], pair, direction, moment)
+    rules = most_particular(
+        [row for row in rows if isinstance(row, LaneRules)], pair, direction, moment
+    )
     assert rules is not None
     known = in_force([row for row in rows if isinstance(row, Recognition)], moment)
     return eligibility(vehicle, rules, known)
@@ -204,10 +206,10 @@ def test_filing_limits_are_those_of_the_country_entered(
     direction: Direction, minutes: int, fast: int | None
 ) -> None:
     """68 FR 68139; CBSA ACI status guide."""
-    row = filing_limits(limits(), "lar-wtb", direction, NOW)
+    row = most_particular(limits(), "lar-wtb", direction, NOW)
     assert row is not None
     assert (row.minutes, row.fast_minutes) == (minutes, fast)
-    assert filing_limits(limits(), "lar-wtb", "US>MX", NOW) is None
+    assert most_particular(limits(), "lar-wtb", "US>MX", NOW) is None
 
 
 def test_a_row_accepted_after_the_crossings_end_does_not_count() -> None:
