@@ -239,10 +239,10 @@ class Tracker:
 
     def _begin(self, key: StayKey, point: Point, read: Read, when: When | None) -> Sequence[Change]:
         stay = _first_read(point, read, when)
-        overflow = () if len(self) < self._max_open else (self._drop_oldest(),)
+        overflow = () if len(self._open) < self._max_open else (self._drop_oldest(),)
         self._add(key, stay)
         self._touched[key] = stay
-        return (*overflow, *self._observe(key, stay))
+        return (*overflow, *self._observe(key, stay)) if overflow else self._observe(key, stay)
 
     # ---- neighbour lanes
 
@@ -313,8 +313,9 @@ class Tracker:
         return stay.point.lost_us if stay.observed else self._glimpse_us(stay.point)
 
     def _glimpse_us(self, point: Point) -> int:
-        turn_us = min(TURN_US * self._crowd[point.id], point.lost_us)
-        return max(point.glimpse_us, turn_us)
+        turn_us = TURN_US * self._crowd[point.id]
+        quiet_us = point.lost_us if turn_us > point.lost_us else turn_us
+        return quiet_us if quiet_us > point.glimpse_us else point.glimpse_us
 
     def _observe(self, key: StayKey, stay: Stay) -> Sequence[Change]:
         point = stay.point
@@ -353,27 +354,26 @@ def key_of(stay: Stay) -> StayKey:
 
 
 def _first_read(point: Point, read: Read, when: When | None) -> Stay:
-    when = when or When(read.at_us, "received", 0, False)
+    at_us = read.at_us if when is None else when.at_us
     stay = Stay(
         point=point,
         epc=read.epc,
         tid=read.tid,
-        first_us=when.at_us,
-        last_us=when.at_us,
+        first_us=at_us,
+        last_us=at_us,
         heard_us=read.at_us,
         reads=read.reads,
         peak_rssi_dbm=read.rssi_dbm,
         antennas=() if read.antenna is None else (read.antenna,),
-        clock_source=when.source,
-        clock_offset_us=when.offset_us,
-        replayed=when.replayed,
-        pc=read.pc,
-        xpc=read.xpc,
-        proof=read.proof,
+        clock_source="received" if when is None else when.source,
+        clock_offset_us=0 if when is None else when.offset_us,
+        replayed=when is not None and when.replayed,
         doubtful=read.after_resync,
     )
+    if read.pc is not None or read.proof is not None:
+        _learn(stay, read)
     if point.rivals or point.entry:
-        _mark(stay, read, when.at_us)
+        _mark(stay, read, at_us)
     return stay
 
 

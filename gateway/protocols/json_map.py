@@ -198,7 +198,7 @@ class JsonMapDecoder:
 
     def _object(self, root: object, where: str, taking: "_Taking") -> None:
         """What one object of a payload says."""
-        if not fits(root, root, self._only):
+        if self._only and not fits(root, root, self._only):
             taking.passed_over += 1
             return
         try:
@@ -267,6 +267,8 @@ class JsonMapDecoder:
 
 class _Taking:
     """What has come of one payload so far."""
+
+    __slots__ = ("_data", "_rejected", "at_us", "outcomes", "passed_over", "tags")
 
     def __init__(self, data: bytes, at_us: int) -> None:
         self.at_us = at_us
