@@ -59,15 +59,12 @@ def zone_of(text: str) -> timezone:
 def _epoch(value: object, times: int, parts: int) -> int:
     """A number of units that are `times / parts` microseconds; what is finer is cut."""
     if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.isdigit():
-        at_us = int(value) * times // parts
-        if at_us <= LATEST_US:
-            return at_us
-        raise ValueError("out of range")
-    if isinstance(value, str):
+        number: int | Decimal = int(value)
+    elif isinstance(value, str):
         text = value.strip()
         if not _NUMBER.fullmatch(text):
             raise ValueError("not a number of time")
-        number: int | Decimal = Decimal(text) if "." in text else int(text)
+        number = Decimal(text) if "." in text else int(text)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         if not 0 <= value <= LATEST_US * 1_000:
             raise ValueError("out of range")
