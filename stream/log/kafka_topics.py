@@ -16,6 +16,8 @@ from stream.log.outgoing import MAX_RECORD_BYTES, partition_for
 
 #: Copies of each partition, where there are so many brokers.
 REPLICAS: Final = 3
+#: Topics that are made with one request: a small or busy broker needs a second for some of them.
+MADE_AT_ONCE: Final = 6
 #: Between two looks at something that the broker does by itself.
 RETRY_S: Final = 0.02
 #: Between two tries to reach any broker.
@@ -54,14 +56,19 @@ class KafkaTopics:
 
     async def create(self, topics: Sequence[Topic]) -> list[str]:
         """Make the topics that are not there, and wait until they can be used."""
-        async with within(REQUEST_S, "making topics"):
+        async with within(REQUEST_S, "looking for topics"):
             there, brokers = await self._metadata()
-            new = [topic for topic in topics if self.names.topic(topic.name) not in there]
-            if not new:
-                return []
-            answer = await self._admin.create_topics(
-                [self._new(topic, min(REPLICAS, brokers)) for topic in new]
-            )
+        new = [topic for topic in topics if self.names.topic(topic.name) not in there]
+        made: list[str] = []
+        for first in range(0, len(new), MADE_AT_ONCE):
+            made += await self._make(new[first : first + MADE_AT_ONCE], min(REPLICAS, brokers))
+        return made
+
+    async def _make(self, new: Sequence[Topic], copies: int) -> list[str]:
+        """Make some topics; the names of those that nobody else made meanwhile."""
+        async with within(REQUEST_S, f"making topics, from {new[0].name} on"):
+            wanted = [self._new(topic, copies) for topic in new]
+            answer = await self._admin.create_topics(wanted)
             made = {name for name, code, text in answer.topic_errors if _was_made(name, code, text)}
             await self._until_usable(new)
         return [topic.name for topic in new if self.names.topic(topic.name) in made]
