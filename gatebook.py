@@ -17,6 +17,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "topics": ("stream.cli", "topics"),
     "reference": ("stream.cli", "reference"),
     "policy": ("stream.policy_cli", "app"),
+    "exchange": ("stream.exchange_cli", "app"),
+    "audit": ("stream.audit_cli", "app"),
     "replay": ("stream.replay_cli", "app"),
     "database": ("stream.database.cli", "app"),
     "simulate": ("simulators.cli", "simulate"),

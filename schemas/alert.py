@@ -12,6 +12,10 @@ AlertKind = Literal[
     "credential_status",
     "credential_status_late",
     "undeclared_card",
+    "impossible_travel",
+    "two_lanes",
+    "tid_mismatch",
+    "exchange_withheld",
 ]
 
 RejectReason = Literal[

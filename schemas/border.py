@@ -29,7 +29,23 @@ UnmatchedKind = Literal[
     "correction_without_crossing",
     "crossing_without_end",
     "too_late",
+    "missing_exit",
 ]
+"""`missing_exit`: a stay whose end nobody recorded, since the person entered somewhere else than from there."""
+
+Anomaly = Literal["entered_twice", "no_open_stay", "overlap", "impossible_order"]
+"""What is odd about a border record beside the others of its person.
+
+`entered_twice`: into a country in which a stay was open. `no_open_stay`: out of a country in which none was,
+while one was open in a third country. `overlap`: another record of the person within a minute.
+`impossible_order`: it fits only after the next record, which is minutes later.
+"""
+
+StayEnd = Literal["exit", "missing_exit"]
+"""How the end of a stay is known: by the exit of the record that closes it, or not at all."""
+
+UnmatchedAge = Literal["waiting", "overdue"]
+"""`overdue`: no late event can bring the other half any more, only a person can close the row."""
 
 
 class Side(Part, frozen=True, kw_only=True):
@@ -82,6 +98,20 @@ class BorderExit(Part, frozen=True, kw_only=True):
     basis: Literal["implied_by_entry"] = "implied_by_entry"
 
 
+class Stay(Part, frozen=True, kw_only=True):
+    """The time between a person's entry into a country and the exit from it, told by the record that closes it."""
+
+    stay_id: Id
+    country: Country
+    #: The record whose entry opened it.
+    opened_by: Id
+    opened_at_us: Micros
+    #: The record whose exit closed it; None when the end is unknown.
+    closed_by: Id | None
+    closed_at_us: Micros | None
+    basis: StayEnd
+
+
 class BorderRecord(Message, frozen=True, kw_only=True, tag="border_record"):
     """Topic `border-records`: one person's entry into one country, which is the exit from the other."""
 
@@ -95,7 +125,13 @@ class BorderRecord(Message, frozen=True, kw_only=True, tag="border_record"):
     state: Literal["live", "corrected", "retracted"]
     entry: BorderEntry
     exit: BorderExit
-    anomalies: tuple[str, ...] = ()
+    #: The person's first record: nothing is known of a stay before it, which is no anomaly.
+    baseline: bool = False
+    #: The stay that its exit closes, or that was open although the person left another country.
+    closes: Stay | None = None
+    #: The id of the stay that its entry opens; None when retracted.
+    opens: Id | None = None
+    anomalies: tuple[Anomaly, ...] = ()
     source_event_ids: tuple[Id, ...]
     #: Class of the rule that says how long the record is kept.
     retention_class: str
@@ -119,6 +155,31 @@ class Unmatched(Message, frozen=True, kw_only=True, tag="unmatched"):
     since_us: Micros
     why: NoteText
     evidence: tuple[Id, ...] = ()
+    age: UnmatchedAge = "waiting"
     #: What closed it; None while it is open.
     closed_by: str | None = None
     closed_at_us: Micros | None = None
+
+
+class Closure(Message, frozen=True, kw_only=True, tag="closure"):
+    """Topic `crossings`: a person closes a row of the unmatched queue. Keyed by person, else crossing, else row.
+
+    It repeats what the row says, so that one is closed of which the stage remembers nothing.
+    """
+
+    v: Literal[1] = 1
+    #: `writer.epoch.seq`, as the events of gateways have it.
+    event_id: Id
+    unmatched_id: DerivedId
+    kind: UnmatchedKind
+    pair: Id
+    #: The person that the row is about, where it is about one.
+    person: Id | None
+    crossing_id: Id | None
+    subject: Id | None
+    since_us: Micros
+    at_us: Micros
+    authority: Id
+    #: A pseudonym, never a name.
+    officer: Id
+    reason: NoteText

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.message import Direction, Id, Message, Micros, NoteText, Part
+from schemas.message import Country, Direction, Id, Message, Micros, NoteText, Part, Seconds
 
 
 class Policy(Message, frozen=True, kw_only=True):
@@ -148,6 +148,48 @@ class TargetingPack(Policy, frozen=True, kw_only=True, tag="targeting_pack"):
     rules: Annotated[tuple[TargetingRule, ...], msgspec.Meta(max_length=200)]
 
 
+class WatchListEdition(Policy, frozen=True, kw_only=True, tag="watch_list_edition"):
+    """A version of a watch list, named without anybody who is on it, so that audits can say what was in force."""
+
+    v: Literal[1] = 1
+    list_id: Id
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    owner: Country
+    entries: Annotated[int, msgspec.Meta(ge=0)]
+    #: SHA-256 of the list as its owner publishes it, as hex.
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+Kmh = Annotated[int, msgspec.Meta(ge=1, le=3_600)]
+"""A speed in kilometres an hour."""
+
+
+class WatchLimits(Policy, frozen=True, kw_only=True, tag="watch_limits"):
+    """What the watch stage takes for possible. Without a row the defaults below hold; all of them are unverified."""
+
+    v: Literal[1] = 1
+    #: Mean speed over the great circle that no lorry reaches; the highest posted limit in the US is 137 km/h.
+    road_kmh: Kmh = 140
+    #: People fly too, and take their cards with them.
+    air_kmh: Kmh = 900
+    #: The least time that a flight takes beside the flying.
+    air_ground_s: Seconds = 5_400
+    #: By how much the clocks of two trusted gateways at different pairs may differ, both together.
+    clock_s: Seconds = 120
+    #: By how much the clocks of two gateways at one pair may differ.
+    lane_clock_s: Seconds = 5
+    #: How far a pair's coordinates may be from its read points, in kilometres.
+    place_km: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 5
+
+
 AnyPolicy = (
-    GatewayKey | LaneRules | Recognition | FilingLimits | Switches | ReferralRates | TargetingPack
+    GatewayKey
+    | LaneRules
+    | Recognition
+    | FilingLimits
+    | Switches
+    | ReferralRates
+    | TargetingPack
+    | WatchListEdition
+    | WatchLimits
 )

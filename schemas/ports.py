@@ -3,7 +3,7 @@
 A code without such a source is marked unverified in the table; none is invented. Sources: US codes and
 lanes from CBP's border wait time data (snapshot of 2022-06-29), Mexican codes from Anexo 22 Apéndice 1,
 Canadian ones as far as public carriers' software shows them, truck counts from the BTS Border Crossing
-Entry Data. Time zones are general knowledge, unverified.
+Entry Data. Time zones and coordinates (to a hundredth of a degree) are general knowledge, unverified.
 """
 
 import csv
@@ -33,6 +33,9 @@ class Port:
     other_timezone: str
     commercial_lanes: int | None
     trucks_into_us_2024: int | None
+    #: Degrees by WGS 84 of the crossing itself; unverified.
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 def parse_ports(text: str) -> dict[str, Port]:
@@ -63,6 +66,8 @@ def _port(row: dict[str, str]) -> Port:
         other_timezone=row["other_timezone"],
         commercial_lanes=_number(row["commercial_lanes"]),
         trucks_into_us_2024=_number(row["trucks_into_us_2024"]),
+        latitude=_degrees(row.get("latitude"), 90),
+        longitude=_degrees(row.get("longitude"), 180),
     )
 
 
@@ -76,3 +81,12 @@ def _country(text: str) -> Country:
 
 def _number(text: str) -> int | None:
     return int(text) if text else None
+
+
+def _degrees(text: str | None, most: int) -> float | None:
+    if not text:
+        return None
+    degrees = float(text)
+    if not -most <= degrees <= most:
+        raise ValueError(f"no angle: {text!r}")
+    return degrees

@@ -5,7 +5,9 @@ Rows are bitemporal where it matters: `effective_from_us` says since when someth
 its own history.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from schemas.message import (
     Country,
@@ -21,6 +23,7 @@ from schemas.message import (
     Seconds,
 )
 from schemas.policy import AnyPolicy
+from schemas.restricted import WatchListEntry
 
 CredentialKind = Literal["driver_card", "truck_tag", "trailer_tag", "seal_tag"]
 CredentialState = Literal["active", "lost", "stolen", "revoked", "expired", "suspended"]
@@ -216,6 +219,22 @@ class Trip(Message, frozen=True, kw_only=True, tag="trip"):
     findings: tuple[Finding, ...] = ()
 
 
+MinuteOfDay = Annotated[int, msgspec.Meta(ge=0, le=1_440)]
+"""Minutes after midnight by the clock of the place."""
+
+
+class OfficeHours(Part, frozen=True, kw_only=True):
+    """When an office is open for trucks, by the clock of the place."""
+
+    #: 0 is Monday.
+    days: Annotated[
+        tuple[Annotated[int, msgspec.Meta(ge=0, le=6)], ...], msgspec.Meta(max_length=7)
+    ]
+    from_min: MinuteOfDay
+    #: 1440: midnight. Hours that go past midnight are two rows.
+    until_min: MinuteOfDay
+
+
 class SiteOffice(Part, frozen=True, kw_only=True):
     """One country's office at a port pair."""
 
@@ -224,6 +243,8 @@ class SiteOffice(Part, frozen=True, kw_only=True):
     office_code: str | None
     authority: Id
     timezone: str
+    #: Empty: always open, or not known.
+    hours: Annotated[tuple[OfficeHours, ...], msgspec.Meta(max_length=50)] = ()
 
 
 class SiteLane(Part, frozen=True, kw_only=True):
@@ -245,6 +266,15 @@ class SiteReadPoint(Part, frozen=True, kw_only=True):
     to_booth_s: Seconds | None = None
 
 
+class SiteCoordinates(Part, frozen=True, kw_only=True):
+    """Where a port pair is, by WGS 84."""
+
+    latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)]
+    longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)]
+    #: Who says so; None: unverified, and alerts that rest on them say so.
+    source: NoteText | None = None
+
+
 class Site(Message, frozen=True, kw_only=True, tag="site"):
     """The lay-out of a port pair, since `effective_from_us`."""
 
@@ -254,6 +284,10 @@ class Site(Message, frozen=True, kw_only=True, tag="site"):
     offices: tuple[SiteOffice, ...]
     lanes: tuple[SiteLane, ...]
     read_points: tuple[SiteReadPoint, ...]
+    #: None: not known, so nothing is said of travel from or to it.
+    coordinates: SiteCoordinates | None = None
 
 
-ReferenceRow = Credential | Party | Person | Truck | Trailer | Trip | Site | AnyPolicy
+ReferenceRow = (
+    Credential | Party | Person | Truck | Trailer | Trip | Site | AnyPolicy | WatchListEntry
+)

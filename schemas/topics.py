@@ -9,7 +9,10 @@ from typing import Final, NamedTuple
 
 from schemas.alert import Alert, Rejected
 from schemas.arrival import ArrivalNotice
-from schemas.border import BorderRecord, CrossingEnded, Unmatched
+from schemas.audit import Audit
+from schemas.border import BorderRecord, Closure, CrossingEnded, Unmatched
+from schemas.carrier import CarrierNotice
+from schemas.exchange import ExchangeAck, ExchangeRecord, ExchangeRetraction
 from schemas.gate import (
     Correction,
     Decision,
@@ -22,6 +25,7 @@ from schemas.gate import (
     Skipped,
     Tick,
 )
+from schemas.lane_wait import LaneWait
 from schemas.message import Message
 from schemas.policy import (
     FilingLimits,
@@ -31,13 +35,19 @@ from schemas.policy import (
     ReferralRates,
     Switches,
     TargetingPack,
+    WatchLimits,
+    WatchListEdition,
 )
 from schemas.reference import Credential, Party, Person, Site, Trailer, Trip, Truck
+from schemas.restricted import RestrictedReferral, WatchListEntry
 from schemas.trips import TripFiling, TripUse
-from schemas.watch import CredentialFlag, CredentialSighting
+from schemas.watch import CredentialFlag, CredentialSighting, LastPlace
 
 PARTITIONS: Final = 6
 DAY_MS: Final = 86_400_000
+
+#: What stands in the topic of each country: what it is told, and what its partner made of it.
+EXCHANGE_MESSAGES: Final = (ExchangeRecord, ExchangeRetraction, ExchangeAck)
 
 #: Largest value that a record may have; bounds what one message can cost every reader.
 MAX_VALUE_BYTES: Final = 1_048_576
@@ -61,6 +71,8 @@ class Topic(NamedTuple):
 # Ticks stand in several topics; `gate-events` comes after the others, so that "the topic of a message" is it.
 _ALL = (
     Topic("trip-filings", "trip number", (TripFiling, TripUse, Tick), retention_ms=None),
+    Topic("crossings", "person", (CrossingEnded, Closure, Tick), retention_ms=30 * DAY_MS),
+    Topic("credential-sightings", "credential id", (CredentialSighting, Tick)),
     Topic(
         "gate-events",
         "pair",
@@ -84,19 +96,37 @@ _ALL = (
     Topic(
         "policies",
         "policy id",
-        (GatewayKey, LaneRules, Recognition, FilingLimits, Switches, ReferralRates, TargetingPack),
+        (
+            GatewayKey,
+            LaneRules,
+            Recognition,
+            FilingLimits,
+            Switches,
+            ReferralRates,
+            TargetingPack,
+            WatchListEdition,
+            WatchLimits,
+        ),
         compacted=True,
     ),
-    Topic("credential-sightings", "credential id", (CredentialSighting,)),
     Topic("credential-flags", "credential id", (CredentialFlag,), compacted=True),
+    Topic("last-places", "credential id", (LastPlace,), compacted=True),
+    Topic("watch-lists", "credential id", (WatchListEntry,), compacted=True),
     Topic("arrivals", "crossing", (ArrivalNotice,), retention_ms=30 * DAY_MS),
-    Topic("crossings", "person", (CrossingEnded,), retention_ms=30 * DAY_MS),
+    Topic("carrier-notices", "crossing", (CarrierNotice,), retention_ms=30 * DAY_MS),
+    Topic("referrals-restricted", "crossing", (RestrictedReferral,), retention_ms=30 * DAY_MS),
+    Topic("audit", "writer", (Audit,), retention_ms=None),
     Topic("border-records", "person", (BorderRecord,), retention_ms=None),
+    Topic("exchange-us", "record id", EXCHANGE_MESSAGES, retention_ms=None),
+    Topic("exchange-ca", "record id", EXCHANGE_MESSAGES, retention_ms=None),
+    Topic("exchange-mx", "record id", EXCHANGE_MESSAGES, retention_ms=None),
+    Topic("lane-waits", "pair|lane", (LaneWait,), compacted=True),
     Topic("alerts", "subject", (Alert,), retention_ms=30 * DAY_MS),
     Topic("unmatched", "unmatched id", (Unmatched,), compacted=True),
     Topic("rejected", "source topic", (Rejected,), retention_ms=30 * DAY_MS),
     Topic("trips-changelog", "state key", (), compacted=True),
     Topic("lanes-changelog", "state key", (), compacted=True),
+    Topic("watch-changelog", "state key", (), compacted=True),
     Topic("ledger-changelog", "state key", (), compacted=True),
 )
 
@@ -110,6 +140,8 @@ def topic_key(message: Message) -> str:
     """
     if isinstance(message, CrossingEnded):
         return message.person or message.crossing_id
+    if isinstance(message, Closure):
+        return message.person or message.crossing_id or message.unmatched_id
     if isinstance(message, Tick):
         return "tick"
     key: str = getattr(message, _KEY_FIELD[type(message)])
@@ -158,6 +190,8 @@ _KEY_FIELD: Final[dict[type[Message], str]] = {
     Switches: "policy_id",
     ReferralRates: "policy_id",
     TargetingPack: "policy_id",
+    WatchLimits: "policy_id",
+    WatchListEdition: "policy_id",
     Credential: "token",
     Party: "id",
     Person: "id",
@@ -169,8 +203,17 @@ _KEY_FIELD: Final[dict[type[Message], str]] = {
     Site: "pair",
     CredentialSighting: "credential_id",
     CredentialFlag: "credential_id",
+    LastPlace: "credential_id",
+    WatchListEntry: "credential_id",
     ArrivalNotice: "crossing_id",
+    LaneWait: "place",
+    CarrierNotice: "crossing_id",
+    RestrictedReferral: "crossing_id",
+    Audit: "writer",
     BorderRecord: "person",
+    ExchangeRecord: "record_id",
+    ExchangeRetraction: "record_id",
+    ExchangeAck: "record_id",
     Alert: "subject",
     Unmatched: "unmatched_id",
     Rejected: "topic",

@@ -158,7 +158,7 @@ def _explain(topic: str, error: Exception, plain: Any) -> SchemaError:
     if not isinstance(value, dict):
         return SchemaError("malformed", path, f"expected a map, got {type(value).__name__}")
     tag = value.get("type")
-    if tag not in {_tag(kind) for kind in TOPICS[topic].messages}:
+    if not isinstance(tag, str) or tag not in map(_tag, TOPICS[topic].messages):
         return SchemaError("unknown_type", "$.type", f"no message {str(tag)[:40]!r} in {topic}")
     if path == "$.v":
         return SchemaError("unsupported_version", path, detail)

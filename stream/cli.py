@@ -17,8 +17,11 @@ from stream.lifetime import FATAL
 from stream.load import MAX_FINDINGS, Checked, LoadInterrupted, check_rows, write_rows
 from stream.log.contract import LogError
 from stream.log.open import LogUrlError, open_log
+from stream.ndjson import Seal
 from stream.reference import Reference
 from stream.running import run_stages
+from stream.sealed_rows import sealing
+from stream.sealing import SealKey, SealKeyError, parse_seal_key
 from stream.stages import stages_named
 from stream.table import Table, port_table
 from stream.topics_cli import topics
@@ -49,6 +52,7 @@ class StageChoice(StrEnum):
 
     TRIPS = "trips"
     LANES = "lanes"
+    WATCH = "watch"
     LEDGER = "ledger"
     ALL = "all"
 
@@ -89,18 +93,23 @@ def run(
 def load(
     file: Annotated[str, typer.Argument(metavar="FILE", help="NDJSON; - for standard input.")],
     log: LogOption,
+    seal_key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Key that personal data of persons is sealed with."),
+    ] = None,
 ) -> None:
     """Load rows and filings from NDJSON lines {"topic":…, "key":…, "at_us":…, "value":{…}}; null deletes.
 
     Odd identifiers are printed as warnings. Every line is read first: if any is bad, all findings are printed and nothing is written (exit 1).
     """
+    seal = sealing(_seal_key(seal_key_file))
     try:
         with _opened(file) as lines:
             register = Register()
-            checked = check_rows(lines, port_table(), register)
+            checked = check_rows(lines, port_table(), register, seal)
             _report(checked, file)
             lines.seek(0)
-            rows = asyncio.run(_write(log, lines, register if checked.filings else None))
+            rows = asyncio.run(_write(log, lines, register if checked.filings else None, seal))
     except OSError as error:
         _say(f"{file}: {error.strerror or error}")
         raise typer.Exit(USAGE) from None
@@ -161,17 +170,28 @@ async def _run(config: StreamConfig, stages: Sequence[Any]) -> int:
     return await run_stages(config.log.url, stages, config.stream)
 
 
-async def _write(url: str, lines: BinaryIO, register: Register | None) -> int:
+def _seal_key(path: Path | None) -> SealKey | None:
+    if path is None:
+        return None
+    try:
+        return parse_seal_key(path.read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None)
+        _say(f"{path}: {why or (error if isinstance(error, SealKeyError) else 'no ASCII text')}")
+        raise typer.Exit(USAGE) from None
+
+
+async def _write(url: str, lines: BinaryIO, register: Register | None, seal: Seal) -> int:
     """Write the lines; with a register filings are resolved by it and by the rows that the log has."""
     log = await open_log(url)
     try:
         if register is None:
-            return await write_rows(log, lines)
+            return await write_rows(log, lines, seal=seal)
         table = Table(("credentials", "parties"), Reference())
         await table.load(log)
         for row in table.reference.resolvable():
             register.add(row, newer=False)
-        return await write_rows(log, lines, register.resolve)
+        return await write_rows(log, lines, register.resolve, seal)
     finally:
         await log.aclose()
 

@@ -9,9 +9,12 @@ import msgspec
 from schemas.topics import PARTITIONS
 from stream.log.url import LogUrlError, parse_log_url
 
-StageName = Literal["trips", "lanes", "ledger"]
+StageName = Literal["trips", "lanes", "watch", "ledger"]
 
-STAGE_NAMES: Final[tuple[StageName, ...]] = ("trips", "lanes", "ledger")
+STAGE_NAMES: Final[tuple[StageName, ...]] = ("trips", "lanes", "watch", "ledger")
+
+#: The names of `stream.shipped`.
+PolicySet = Literal["today", "paper-2021"]
 
 Partition = Annotated[int, msgspec.Meta(ge=0, lt=PARTITIONS)]
 
@@ -42,6 +45,9 @@ class StreamTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     #: File with the key that draws random checks: 64 hex digits. None: none are drawn.
     random_key_file: str | None = None
+
+    #: The set of shipped policies that holds beneath the rows of `policies`. None: only those rows hold.
+    policy: PolicySet | None = None
 
     @property
     def numbers(self) -> tuple[int, ...]:

@@ -12,8 +12,9 @@ from schemas.trips import TripFiling
 from schemas.wire import encode, headers
 from stream.identifiers.rows import check_row
 from stream.log.contract import EventLog, LogError, Outgoing
-from stream.ndjson import MAX_LINE_BYTES, Line, LineError, parse_line
+from stream.ndjson import MAX_LINE_BYTES, Line, LineError, Seal, parse_line
 from stream.policy.targeting import broken_rules
+from stream.sealed_rows import sealing
 from stream.trips.check import check_filing
 from stream.trips.resolve import Register
 
@@ -67,17 +68,20 @@ class LoadInterrupted(LogError):  # noqa: N818 - named by what happened
 
 
 def check_rows(
-    lines: BinaryIO, ports: Mapping[str, Port] | None = None, register: Register | None = None
+    lines: BinaryIO,
+    ports: Mapping[str, Port] | None = None,
+    register: Register | None = None,
+    seal: Seal | None = None,
 ) -> Checked:
     """Read every line; empty lines are skipped.
 
     `ports`: the port table that filings are checked by. `register` takes the rows that filings of the same
-    file may be resolved by.
+    file may be resolved by. `seal` seals personal data; without it none may come.
     """
     counts = Counter[str]()
     findings: list[LineError] = []
     warnings: list[LineError] = []
-    for number, line in _lines(lines):
+    for number, line in _lines(lines, seal or sealing(None)):
         wrong, odd = _looked_at(number, line, ports or {})
         counts["bad" if wrong else "rows"] += 1
         findings += wrong[: MAX_FINDINGS - len(findings)]
@@ -99,9 +103,12 @@ def check_rows(
 
 
 async def write_rows(
-    log: EventLog, lines: BinaryIO, resolve: Callable[[TripFiling], TripFiling] | None = None
+    log: EventLog,
+    lines: BinaryIO,
+    resolve: Callable[[TripFiling], TripFiling] | None = None,
+    seal: Seal | None = None,
 ) -> int:
-    """Append every row, in order; return how many. `resolve` finds the ids that filings lack.
+    """Append every row, in order; return how many. `resolve` finds the ids that filings lack, `seal` seals.
 
     The lines must have been checked. Raises `LoadInterrupted`, or `ValueError` for a line that has changed.
     """
@@ -109,7 +116,7 @@ async def write_rows(
     written = 0
     chunk: list[Outgoing] = []
     try:
-        for _, line in _lines(lines):
+        for _, line in _lines(lines, seal or sealing(None)):
             if isinstance(line, LineError):
                 raise ValueError(f"the file has changed while it was read: {line}")  # noqa: TRY004
             if resolve is not None and isinstance(line.message, TripFiling):
@@ -163,12 +170,12 @@ def _finding(number: int, path: str, code: str, detail: str) -> LineError:
     return LineError(number, f"$.value.{path}", f"{code}: {detail}")
 
 
-def _lines(lines: BinaryIO) -> Iterator[tuple[int, Line | LineError]]:
+def _lines(lines: BinaryIO, seal: Seal) -> Iterator[tuple[int, Line | LineError]]:
     for number, text in enumerate(_bounded(lines), 1):
         if text is None:
             yield number, LineError(number, "$", f"longer than {MAX_LINE_BYTES} bytes")
         elif text:
-            yield number, _loadable(parse_line(number, text), number)
+            yield number, _loadable(parse_line(number, text, seal), number)
 
 
 def _bounded(lines: BinaryIO) -> Iterator[bytes | None]:

@@ -3,6 +3,7 @@
 `schemas.wire.to_json` writes such a line; this reads one. A `value` of null deletes the key.
 """
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import orjson
@@ -15,6 +16,10 @@ from schemas.wire import SchemaError, encode, from_plain
 MAX_LINE_BYTES: Final = 4 * MAX_VALUE_BYTES
 
 FIELDS: Final = frozenset(("topic", "key", "at_us", "value"))
+
+
+#: From a topic and a value of it to the value with its personal data sealed; may raise `SchemaError`.
+Seal = Callable[[str, object], object]
 
 
 class Line(NamedTuple):
@@ -40,8 +45,8 @@ class LineError(NamedTuple):
         return f"line {self.number}: {self.path}: {self.detail}"
 
 
-def parse_line(number: int, text: bytes) -> Line | LineError:
-    """Read line `number` (from 1). Never raises."""
+def parse_line(number: int, text: bytes, seal: Seal | None = None) -> Line | LineError:
+    """Read line `number` (from 1). Never raises. `seal` sees each value before it becomes a message."""
     if len(text) > MAX_LINE_BYTES:
         return LineError(number, "$", f"longer than {MAX_LINE_BYTES} bytes")
     try:
@@ -56,12 +61,11 @@ def parse_line(number: int, text: bytes) -> Line | LineError:
     unknown = sorted(found.keys() - FIELDS)
     if unknown:
         return LineError(number, f"$.{unknown[0][:40]}", "no such field in a line")
-    return _line(number, found["topic"], found["key"], found["at_us"], found["value"])
+    return _line(number, found, seal)
 
 
-def _line(
-    number: int, topic: object, key: object, at_us: object, value: object
-) -> Line | LineError:
+def _line(number: int, found: dict[str, object], seal: Seal | None) -> Line | LineError:
+    topic, key, at_us, value = (found[name] for name in ("topic", "key", "at_us", "value"))
     if not isinstance(topic, str) or topic not in TOPICS:
         return LineError(number, "$.topic", f"no topic {str(topic)[:40]!r}")
     if not TOPICS[topic].messages:
@@ -71,7 +75,7 @@ def _line(
     if not isinstance(at_us, int) or isinstance(at_us, bool):
         return LineError(number, "$.at_us", "expected microseconds UTC, a whole number")
     line = Line(topic, key, at_us, None)
-    return _deletion(line, number) if value is None else _with_message(line, number, value)
+    return _deletion(line, number) if value is None else _with_message(line, number, value, seal)
 
 
 def _deletion(line: Line, number: int) -> Line | LineError:
@@ -80,9 +84,9 @@ def _deletion(line: Line, number: int) -> Line | LineError:
     return LineError(number, "$.value", f"null, but nothing is ever deleted from {line.topic}")
 
 
-def _with_message(line: Line, number: int, value: object) -> Line | LineError:
+def _with_message(line: Line, number: int, value: object, seal: Seal | None) -> Line | LineError:
     try:
-        message = from_plain(line.topic, value)
+        message = from_plain(line.topic, value if seal is None else seal(line.topic, value))
     except SchemaError as error:
         return LineError(number, f"$.value{error.path.removeprefix('$')}", error.detail)
     own = topic_key(message)

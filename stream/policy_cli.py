@@ -12,7 +12,7 @@ from schemas.policy import Policy, TargetingPack
 from stream.ndjson import Line, LineError, parse_line
 from stream.policy.random_checks import draw, parse_key
 from stream.policy.targeting import broken_rules
-from stream.policy_compare import differences, notices_under, summary
+from stream.policy_compare import differences, outcomes_under, summary
 from stream.replay_cli import is_expectation
 from stream.shipped import SETS, lines_of, shipped
 from stream.table import port_table
@@ -96,14 +96,15 @@ def compare(
             raise typer.Exit(FINDINGS)
         inputs.append(line)
     ports = port_table()
-    one, two = (notices_under(_policies(name), inputs, ports) for name in (left, right))
+    one, two = (outcomes_under(_policies(name), inputs, ports) for name in (left, right))
     found = list(differences(one, two))
     for row in found:
         if as_json:
             print(json.dumps(row._asdict()))
         else:
             print(f"{row.crossing_id} {row.field}: {_text(row.left)} | {_text(row.right)}")
-    _say(summary(found, len(one.keys() | two.keys())))
+    for text in summary(found, len(one.keys() | two.keys())):
+        _say(text)
 
 
 @app.command("prove-draw")

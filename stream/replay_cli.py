@@ -12,9 +12,12 @@ import typer
 
 from schemas.topics import TOPICS
 from schemas.wire import decode, to_json
+from stream.config import PolicySet
 from stream.load import MAX_FINDINGS
 from stream.ndjson import MAX_LINE_BYTES, Line, LineError, parse_line
+from stream.policy.random_checks import parse_key
 from stream.reference import Reference
+from stream.shipped import fold_shipped
 from stream.stages import STAGES
 from stream.straight import Straight, Written
 from stream.table import port_table
@@ -40,9 +43,16 @@ app = typer.Typer(pretty_exceptions_enable=False)
 def replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="NDJSON of inputs.")],
     to: Annotated[Literal["stages"], typer.Option("--to", help="Where the records go.")] = "stages",
+    *,
     topics: Annotated[
         str, typer.Option(metavar="NAME,NAME", help="Topics to print, or all.")
     ] = ",".join(PRINTED),
+    random_key_file: Annotated[
+        Path | None, typer.Option(help="The key that draws random checks: 64 hex digits.")
+    ] = None,
+    policy: Annotated[
+        PolicySet | None, typer.Option(help="Shipped policies beneath those of the file.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The summary as JSON.")] = False,
 ) -> None:
     """Run a file's lines through all stages and print what these write, as NDJSON in order.
@@ -53,7 +63,8 @@ def replay(
     """
     del to
     wanted = _topics(topics)
-    straight = Straight(tuple(STAGES.values()), Reference(port_table()))
+    reference = fold_shipped(policy, Reference(port_table(), random_key=_key(random_key_file)))
+    straight = Straight(tuple(STAGES.values()), reference)
     try:
         with ExitStack() as open_files:
             ticked = _has_ticks(open_files.enter_context(file.open("rb")))
@@ -130,6 +141,14 @@ def _topics(text: str) -> frozenset[str]:
         )
         raise typer.Exit(USAGE)
     return names
+
+
+def _key(file: Path | None) -> bytes | None:
+    try:
+        return None if file is None else parse_key(file.read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:
+        _say(f"{file}: {getattr(error, 'strerror', None) or 'expected 64 hex digits'}")
+        raise typer.Exit(USAGE) from None
 
 
 def _summary(counts: Counter[str], bad: int, *, json: bool) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from schemas.policy import Policy
 from stream.ndjson import LineError, parse_line
+from stream.reference import Reference
 
 #: Today's rules, and those that the seed paper asks for.
 SETS: Final = ("today", "paper-2021")
@@ -28,3 +29,10 @@ def shipped(name: str) -> tuple[Policy, ...]:
             raise ValueError(f"{name}: {line}")  # noqa: TRY004 - a broken file, not a wrong argument
         rows.append(line.message)
     return tuple(rows)
+
+
+def fold_shipped(name: str | None, reference: Reference) -> Reference:
+    """Take a set beneath the rows that come later; a later row of the same id takes its place. None: no set."""
+    for row in shipped(name) if name is not None else ():
+        reference.fold("policies", row.policy_id, row)
+    return reference

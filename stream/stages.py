@@ -8,8 +8,14 @@ from stream.lanes.step import LANES
 from stream.ledger.step import LEDGER
 from stream.stage import Stage
 from stream.trips.step import TRIPS
+from stream.watch.step import WATCH
 
-STAGES: Final[dict[StageName, Stage]] = {"trips": TRIPS, "lanes": LANES, "ledger": LEDGER}
+STAGES: Final[dict[StageName, Stage]] = {
+    "trips": TRIPS,
+    "lanes": LANES,
+    "watch": WATCH,
+    "ledger": LEDGER,
+}
 
 
 def stages_named(names: Iterable[StageName]) -> list[Stage]:

@@ -12,7 +12,7 @@ from schemas.gate import Tick
 from schemas.message import Message
 from schemas.topics import PARTITIONS, TOPICS, partition_of, topic_key
 from schemas.wire import SchemaError, encode
-from stream.draft import Cause, Draft, take_record
+from stream.draft import Cause, Draft, OutputTooLarge, take_record
 from stream.log.contract import Outgoing, Record
 from stream.reference import Reference
 from stream.stage import ReferenceChanged, Stage, read_row
@@ -160,7 +160,12 @@ class Straight:
             if name == stage.name:
                 draft = Draft(stage, partition)
                 step = stage.step(state, self.reference, row)
-                draft.take(step, Cause(at_us))
+                try:
+                    draft.take(step, Cause(at_us))
+                except OutputTooLarge:
+                    # As a worker does: there is no record to reject, so the state stays as it was.
+                    self.counts["outputs_too_large"] += 1
+                    continue
                 state.apply(step.changes)
                 self._keep(stage, partition, draft.outgoing(), at_us)
 

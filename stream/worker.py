@@ -17,6 +17,7 @@ from typing import Final
 
 import structlog
 
+from schemas.audit import Audit
 from schemas.topics import TOPICS
 from stream.config import ConfigError, StreamTable
 from stream.draft import Cause, Draft, OutputTooLarge, take_record
@@ -24,6 +25,7 @@ from stream.log.contract import EventLog, LogUnavailable, Reader, Record, TopicP
 from stream.log.crash import passing
 from stream.policy.random_checks import parse_key
 from stream.reference import Reference
+from stream.shipped import fold_shipped
 from stream.stage import ReferenceChanged, Stage, Step, TakenOver
 from stream.table import Table, port_table
 from stream.takeover import Owned, check_topics, take_over
@@ -62,7 +64,8 @@ class Worker:
     """Runs stages over the partitions that it owns. Made by `Worker.start`.
 
     Attributes:
-        counts: records, outputs, changes, commits, rejected, ticks since the start.
+        counts: records, outputs, changes, commits, rejected, ticks since the start; shadow_hits: rules on trial
+            that would have referred somebody, by rows of the audit.
     """
 
     def __init__(
@@ -102,9 +105,9 @@ class Worker:
         """
         await check_topics(log, stages)
         topics = [topic for stage in stages for topic in stage.references]
-        table = Table(
-            topics, Reference(port_table(), random_key=read_random_key(settings.random_key_file))
-        )
+        key = read_random_key(settings.random_key_file)
+        reference = fold_shipped(settings.policy, Reference(port_table(), random_key=key))
+        table = Table(topics, reference)
         await table.load(log)
         owned = await take_over(log, stages, settings.numbers)
         reader = await log.reader({one.input: one.position for one in owned})
@@ -218,6 +221,9 @@ class Worker:
     def _count(self, step: Step) -> None:
         self.counts["outputs"] += len(step.outputs)
         self.counts["changes"] += len(step.changes)
+        for output in step.outputs:
+            if isinstance(output.message, Audit) and output.message.shadow:
+                self.counts["shadow_hits"] += len(output.message.shadow)
 
     async def _say_health(self) -> None:
         now = time.monotonic()

@@ -10,6 +10,9 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 BUSY_S = 10
 
 
+_READING = "reading"
+
+
 class DatabaseUrlError(ValueError):
     """A database URL that cannot be used; the text says why."""
 
@@ -30,6 +33,11 @@ def engine_for(url: str) -> Engine:
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def for_reading(engine: Engine) -> Engine:
+    """The same database for transactions that only read: however long they are, the sink goes on meanwhile."""
+    return engine.execution_options(**{_READING: True})
 
 
 def shown(url: str) -> str:
@@ -53,5 +61,8 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Any) -> None:
+    if connection.get_execution_options().get(_READING):
+        connection.exec_driver_sql("BEGIN")
+        return
     # IMMEDIATE: a transaction that reads first and writes then must not fail because another one wrote.
     connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -9,9 +9,10 @@ from schemas.border import BorderRecord
 from schemas.message import Message
 from schemas.wire import to_plain
 from stream.database.tables import arrival_notices, border_records
+from stream.ledger.acknowledged import TOPIC_COUNTRY
 
 #: Topics that the sink reads.
-TOPICS_READ: Final = ("arrivals", "border-records")
+TOPICS_READ: Final = ("arrivals", "border-records", *TOPIC_COUNTRY)
 
 Row = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""From the event log into the ledger database: notices and border records, each revision once.
+"""From the event log into the ledger database: notices and border records, each revision once, and the exchange.
 
 The positions stand in the database itself, in the transaction of the rows. A sink that is killed anywhere
 goes on from the last transaction; what it reads twice changes nothing.
@@ -12,12 +12,14 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from schemas.exchange import ExchangeAck, ExchangeRecord, ExchangeRetraction
 from schemas.topics import TOPICS
 from schemas.wire import SchemaError, decode
 from stream.catch_up import catch_up
 from stream.database.engine import plain
 from stream.database.rows import TOPICS_READ, Row, Target, row_of
 from stream.database.write import read_positions, write
+from stream.ledger.acknowledged import TOPIC_COUNTRY, Told, fates
 from stream.lifetime import GiveUp, unless_stopped
 from stream.log.contract import EventLog, Reader, Record, TopicPartition
 from stream.log.crash import passing
@@ -94,11 +96,20 @@ class Sink:
 
     async def _write(self, records: Sequence[Record]) -> None:
         passing("sink.polled")
-        rows = [row for record in records if (row := self._row(record)) is not None]
+        rows: list[tuple[Target, Row]] = []
+        told: list[Told] = []
+        for record in records:
+            match self._taken(record):
+                case Told() as one:
+                    told.append(one)
+                case (Target() as target, row):
+                    rows.append((target, row))
+                case None:
+                    pass
         ends = {TopicPartition(one.topic, one.partition): one.offset + 1 for one in records}
         moved = {place: (self._stored.get(place), end) for place, end in ends.items()}
         try:
-            done = await asyncio.to_thread(write, self._engine, rows, moved)
+            done = await asyncio.to_thread(write, self._engine, rows, moved, fates(told))
         except SQLAlchemyError as error:
             raise DatabaseFailed(plain(error)) from error
         self._stored.update(ends)
@@ -109,11 +120,14 @@ class Sink:
                 count=done.conflicting,
             )
 
-    def _row(self, record: Record) -> tuple[Target, Row] | None:
+    def _taken(self, record: Record) -> tuple[Target, Row] | Told | None:
         try:
             if record.value is None:
                 raise SchemaError("malformed", "$", "a record without a value")  # noqa: TRY301
-            return row_of(decode(record.topic, record.value))
+            message = decode(record.topic, record.value)
+            if isinstance(message, ExchangeRecord | ExchangeRetraction | ExchangeAck):
+                return Told(TOPIC_COUNTRY[record.topic], message, record.at_ms * 1_000)
+            return row_of(message)
         except SchemaError as error:
             self.counts["rejected"] += 1
             _journal.warning(

@@ -40,6 +40,7 @@ arrival_notices = Table(
     Column("at_us", BigInteger, nullable=False),
     Column("notice", Document, nullable=False),
     Index("arrival_notices_by_time", "pair", "at_us"),
+    Index("arrival_notices_by_last_read", "last_read_us"),
 )
 
 border_records = Table(
@@ -68,6 +69,26 @@ border_records = Table(
     CheckConstraint("entry_country <> exit_country", name="two_countries"),
     Index("border_records_by_person", "person", "entry_at_us"),
     Index("border_records_by_crossing", "crossing_id"),
+    Index("border_records_by_time", "entry_at_us"),
+)
+
+#: One row a revision that a country is told; it changes as the partner takes it. It holds nothing personal.
+exchange_status = Table(
+    "exchange_status",
+    metadata,
+    Column("country", String, primary_key=True),
+    Column("record_id", String, primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("status", String, nullable=False),
+    Column("kind", String),
+    Column("provisional", Boolean, nullable=False),
+    Column("told_us", BigInteger),
+    Column("sent_us", BigInteger),
+    Column("acked_us", BigInteger),
+    Column("rejected_us", BigInteger),
+    Column("reason", String),
+    Index("exchange_status_by_record", "record_id"),
+    Index("exchange_status_by_status", "status", "told_us"),
 )
 
 sink_positions = Table(

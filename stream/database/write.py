@@ -7,8 +7,10 @@ import orjson
 from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from stream.database.exchange import keep
 from stream.database.rows import Row, Target
 from stream.database.tables import sink_positions
+from stream.ledger.acknowledged import Fate, Revision
 from stream.lifetime import GiveUp
 from stream.log.contract import TopicPartition
 from stream.log.crash import passing
@@ -42,8 +44,9 @@ def write(
     engine: Engine,
     rows: Sequence[tuple[Target, Row]],
     moved: Mapping[TopicPartition, tuple[int | None, int]],
+    news: Mapping[Revision, Fate] | None = None,
 ) -> Written:
-    """Insert what is not there and move the positions from their old value (None: none) to the new one.
+    """Insert what is not there, add the `news` of the exchange, and move the positions from their old value (None: none) to the new one.
 
     Raises `AnotherSink`, and what the database raises; then nothing was written.
     """
@@ -53,6 +56,7 @@ def write(
             mine = [row for other, row in rows if other is target]
             found = _insert(connection, target, mine)
             total = Written(*(a + b for a, b in zip(total, found, strict=True)))
+        keep(connection, news or {})
         for place, (old, new) in moved.items():
             _move(connection, place, old, new)
         passing("sink.before")

@@ -7,11 +7,12 @@ from msgspec.structs import replace
 
 from schemas.alert import Alert
 from schemas.chain import CHAIN, SIGNATURE
-from schemas.gate import Skipped, split_event_id
+from schemas.gate import Skipped
 from schemas.message import Message
-from schemas.policy import GatewayKey
+from schemas.policy import GatewayKey, Switches
 from schemas.wire import decode
 from stream.lanes.rows import chain_key
+from stream.lanes.sequence import parts_of
 from stream.lanes.shelves import LanesState
 from stream.lanes.switches import requires_signatures, uses_unverified
 from stream.lanes.verified import Came, Chain, Why, receive, unchecked
@@ -35,8 +36,8 @@ def admit(
     stage: Stage, state: LanesState, reference: Reference, record: Record, message: Message
 ) -> Admitted:
     """The messages that a record lets through: itself, events that waited for its signature, or none."""
-    parts = split_event_id(getattr(message, "event_id", ""))
-    if parts is None:
+    parts = parts_of(getattr(message, "event_id", ""))
+    if parts is None or _is_free(reference, record, parts.writer):
         return Admitted((message,))
     keys = reference.gateway_keys(parts.writer)
     key = chain_key(parts.writer, parts.epoch)
@@ -66,6 +67,14 @@ def admit(
     if after == chain and not outputs:
         return Admitted(good)
     return Admitted(good, Step([] if after == chain else [Change(key, after)], outputs))
+
+
+def _is_free(reference: Reference, record: Record, writer: str) -> bool:
+    """Whether nobody signs here: no key of the writer, no link, and no switch that could ask for one."""
+    switches = reference.policies(Switches)
+    if switches or reference.gateway_keys(writer):
+        return False
+    return not record.headers or CHAIN not in [name for name, _ in record.headers]
 
 
 def _came(message: Message, record: Record, writer: str, epoch: str, seq: int) -> Came:

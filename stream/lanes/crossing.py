@@ -1,9 +1,10 @@
 """What a notice shows of a crossing: a pure function of what was heard, what was decided and what has timed out."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from schemas.arrival import CrossingState
-from schemas.message import Country, Position
+from schemas.message import POSITIONS, Country, Direction, Position
 from stream.lanes.ends import RANK, ending, entered_country, left_country, overall
 from stream.lanes.rows import Crossing, Heard, Ruling
 
@@ -22,6 +23,8 @@ def country_left(crossing: Crossing) -> Country:
 
 def ruling_for(crossing: Crossing, person: str | None) -> Ruling | None:
     """The decision in force for a person (None: for the vehicle): the latest of the entered country."""
+    if not crossing.rulings:
+        return None
     here = country_entered(crossing)
     return max(
         (one for one in crossing.rulings if one.country == here and _concerns(one, person)),
@@ -37,7 +40,7 @@ def overall_ruling(crossing: Crossing) -> Ruling | None:
 
 def export_cleared(crossing: Crossing) -> bool:
     """Whether the left country's officer let the vehicle go: that decides nothing about its entry."""
-    return any(
+    return bool(crossing.rulings) and any(
         one.outcome == "released" and one.country == country_left(crossing)
         for one in crossing.rulings
     )
@@ -61,17 +64,43 @@ def state_of(crossing: Crossing) -> CrossingState:
             return _by_position(position_of(crossing))
 
 
+class _Passage(NamedTuple):
+    """What follows from the stays of a crossing and its direction."""
+
+    heard: tuple[Heard, ...]
+    direction: Direction
+    forward: Sequence[Heard]
+    primary_us: int | None
+
+
+#: The last one: a crossing is asked for these dozens of times in a row.
+_last = _Passage((), "US>CA", (), None)
+
+
+def _passage(crossing: Crossing) -> _Passage:
+    global _last  # noqa: PLW0603 - remembers a pure function's last result
+    last, heard = _last, crossing.heard
+    if last.heard is heard and last.direction == crossing.direction:
+        return last
+    direction = crossing.direction
+    stays: Sequence[Heard] = heard
+    ours = [one for one in heard if one.direction == direction]
+    if len(ours) < len(heard):
+        stays = ours
+    primary = [one.first_us for one in stays if one.position == "primary"]
+    now = _last = _Passage(heard, direction, stays, min(primary) if primary else None)
+    return now
+
+
 def forward(crossing: Crossing) -> Sequence[Heard]:
     """The stays in the crossing's own direction: without the way back."""
-    if all(one.direction == crossing.direction for one in crossing.heard):
-        return crossing.heard
-    return [one for one in crossing.heard if one.direction == crossing.direction]
+    return _passage(crossing).forward
 
 
 def position_of(crossing: Crossing) -> Position:
     """The furthest position so far."""
-    stays = forward(crossing)
-    return max(stays, key=_progress).position if stays else "queue"
+    rank = max([RANK[one.position] for one in forward(crossing)], default=0)
+    return POSITIONS[rank]
 
 
 def lane_of(heard: Iterable[Heard]) -> str | None:
@@ -91,9 +120,7 @@ def expected_us(crossing: Crossing) -> int | None:
 
 def primary_us(crossing: Crossing) -> int | None:
     """The first read at primary, None before it."""
-    return min(
-        (one.first_us for one in forward(crossing) if one.position == "primary"), default=None
-    )
+    return _passage(crossing).primary_us
 
 
 def _progress(heard: Heard) -> tuple[int, int, str, str]:

@@ -1,6 +1,6 @@
 """Which crossing an officer's word is about, looking only at what comes before it in the order of grouping."""
 
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from schemas.gate import Correction, Decision, ManualRead
 from stream.lanes.past import Past, past_of
@@ -90,21 +90,39 @@ def _with(words: tuple[_Kind, ...], word: _Kind) -> tuple[_Kind, ...]:
     return tuple(every[-MAX_WORDS:])
 
 
-def _stood(past: Past, word: AnyWord) -> tuple[int, int] | None:
-    """How well the crossing's stay at the booth fits the word's moment, None when not at all: larger is better.
+class Stood(NamedTuple):
+    """How well a crossing's stays at the booth fit a word's moment: larger is better."""
 
-    First, how far the moment lies outside the stay (negative); then since when it stood there.
-    """
+    #: Its truck was there, not only a card of it that the booth of a neighbour lane heard.
+    truck: bool
+    #: At primary: whoever stands at secondary is there because an officer at primary has spoken already.
+    primary: bool
+    #: How far the moment lies outside the stay, negative.
+    inside_us: int
+    #: Since when it stood there.
+    since_us: int
+
+
+def _stood(past: Past, word: AnyWord) -> Stood | None:
+    """How well the crossing's stays at the booth fit the word's moment, None when not at all."""
     ended = past.end.at_us if past.end is not None else None
-    if ended is not None and word.at_us > ended + SLACK_US:
-        return None
     found = []
     for heard in past.heard:
         if heard.position in ("primary", "secondary") and heard.lane == word.lane:
             until = heard.last_us if heard.gone else max(word.at_us, heard.last_us)
-            if ended is not None:
+            # On its way back a vehicle stands at the other direction's booth after its end.
+            if ended is not None and heard.direction == past.heard[0].direction:
+                if word.at_us > ended + SLACK_US:
+                    continue
                 until = min(until, ended)
             outside = max(heard.first_us - word.at_us, word.at_us - until, 0)
             if outside <= SLACK_US:
-                found.append((-outside, heard.first_us))
-    return max(found, default=None)
+                truck = heard.who.startswith("truck:")
+                found.append(Stood(truck, heard.position == "primary", -outside, heard.first_us))
+    if not found:
+        return None
+    return max(found, key=_best)._replace(truck=any(one.truck for one in found))
+
+
+def _best(stood: Stood) -> tuple[bool, int, int]:
+    return stood[1:]

@@ -14,31 +14,46 @@ from schemas.gate import (
     ReaderStatus,
     Sighting,
     Skipped,
-    split_event_id,
 )
 from schemas.message import Message
 from schemas.watch import CredentialSighting
+from stream.lanes.arrival_time import moved
+from stream.lanes.audited import Chained
 from stream.lanes.decide import word_of
+from stream.lanes.due import HORIZON_US, due_us, wake_us
 from stream.lanes.ended import too_late, without_crossing
 from stream.lanes.gateways import with_heartbeat, with_lane
 from stream.lanes.heard import stay_of
-from stream.lanes.quiet import says_the_same
+from stream.lanes.packed import Packed, pack
+from stream.lanes.quiet import heard_again, says_the_same
 from stream.lanes.regroup import Regroup
+from stream.lanes.restricted import look, touched_by_lists
 from stream.lanes.rows import (
     CLOCK_KEY,
     SECOND,
+    TRAIL_KEY,
     Crossing,
     Row,
+    Watched,
     crossing_key,
     gateway_key,
     pending_key,
     sequence_key,
+    watched_key,
 )
-from stream.lanes.sequence import announced, bad_id_alert, gap_alert, lost_tail_alert, place
+from stream.lanes.sequence import (
+    announced,
+    bad_id_alert,
+    gap_alert,
+    lost_tail_alert,
+    parts_of,
+    place,
+)
 from stream.lanes.settle import settle
 from stream.lanes.shelves import LanesState
-from stream.lanes.timers import HORIZON_US, due_us, revived, timed
+from stream.lanes.timers import revived, timed
 from stream.lanes.touched import hears_again, named_anew, touched_by, with_holders
+from stream.lanes.waits import close_quarters
 from stream.lanes.world import World
 from stream.reference import Reference
 from stream.stage import NOTHING, Output, Step
@@ -73,6 +88,7 @@ class LanesDraft:
         self._changes: dict[str, Change] = {}
         self._outputs: list[Output] = []
         self._now_us = state.clock.now_us
+        self._chained = Chained(state.trail())
         #: Whether the input is a sighting, so that rows and time are as they were.
         self._hearing = False
 
@@ -82,6 +98,8 @@ class LanesDraft:
         if world.opened != self._state.clock.opened or self._now_us != self._state.clock.now_us:
             clock = replace(self._state.clock, opened=world.opened, now_us=self._now_us)
             self._set(CLOCK_KEY, clock)
+        if (trail := self._chained.longer()) is not None:
+            self._set(TRAIL_KEY, trail)
         if not self._changes and not self._outputs:
             return NOTHING
         return Step(list(self._changes.values()), self._outputs)
@@ -90,7 +108,7 @@ class LanesDraft:
 
     def is_new(self, event: Counted) -> bool:
         """Note the event in its writer's sequence; False when it is a repeat."""
-        parts = split_event_id(event.event_id)
+        parts = parts_of(event.event_id)
         if parts is None:
             alert = bad_id_alert(event.event_id, event.pair, event.at_us)
             self._outputs.append(Output("alerts", alert))
@@ -110,7 +128,7 @@ class LanesDraft:
 
     def beat(self, event: Heartbeat) -> None:
         """A gateway is alive."""
-        parts = split_event_id(event.event_id)
+        parts = parts_of(event.event_id)
         if parts is not None:
             before = self._state.gateway(parts.writer)
             self._set(
@@ -119,7 +137,7 @@ class LanesDraft:
 
     def begin_epoch(self, event: EpochStarted) -> None:
         """A gateway had to begin a new outbox: what it had numbered and never sent is lost."""
-        parts = split_event_id(event.event_id)
+        parts = parts_of(event.event_id)
         if parts is None:
             return
         sequence = self._state.sequence(parts.writer, event.previous_epoch)
@@ -132,7 +150,7 @@ class LanesDraft:
         credential = self._reference.credential(event.token)
         if credential is None and event.scheme != "opaque":
             return  # goods on board carry tags too; only an enrolled one is a vehicle's
-        parts = split_event_id(event.event_id)
+        parts = parts_of(event.event_id)
         writer = "" if parts is None else parts.writer
         gateway = self._state.gateway(writer)
         served = with_lane(gateway, event)
@@ -167,29 +185,53 @@ class LanesDraft:
     def tick(self, now_us: int) -> None:
         """Time passes."""
         self._now_us = max(self._now_us, now_us)
-        for crossing in _in_order(self._state.open()):
-            if self._now_us >= due_us(crossing) or crossing.held:
-                late = timed(crossing, self._state, self._now_us)
-                if late != crossing:
-                    late = replace(late, at_us=max(late.at_us, self._now_us))
-                    self._world.put_settled(late)
-            elif crossing.recheck_us is not None and self._now_us >= crossing.recheck_us:
-                self._world.put_settled(replace(crossing, at_us=max(crossing.at_us, now_us)))
+        late = self._state.due(self._now_us)
+        for crossing in late:
+            if not crossing.closed:
+                self._timed(crossing, now_us)
+        self._close_quarters()
         self._settle_changed("tick")
-        for crossing in self._state.closed():
-            if self._now_us - max(crossing.last_us, crossing.ended_at_us or 0) < HORIZON_US:
-                break
-            self._set(crossing_key(crossing.crossing_id), None)
+        for crossing in late:
+            if crossing.closed and self._now_us >= wake_us(crossing):
+                self._set(crossing_key(crossing.crossing_id), None)
+                if self._state.watched_row(crossing.crossing_id) is not None:
+                    self._set(watched_key(crossing.crossing_id), None)
         for row in self._state.pending():
             if self._now_us - row.word.at_us < HORIZON_US:
                 break
             # Its row in the unmatched queue stays open: a person closes it.
             self._set(pending_key(row.word.event_id), None)
 
+    def _close_quarters(self) -> None:
+        """Waits of quarters of an hour that are over, and ETAs that do not stand after them."""
+        closed = close_quarters(self._state, self._reference, self._now_us)
+        for key, row in closed.rows.items():
+            self._set(key, row)
+        self._outputs.extend(Output("lane-waits", one) for one in closed.waits)
+        if closed.waits:
+            now = [self._world.get(one.crossing_id) or one for one in self._state.open()]
+            for crossing, eta in moved(now, closed.rows, self._now_us):
+                at_us = max(crossing.at_us, self._now_us)
+                self._world.put_settled(replace(crossing, eta=eta, at_us=at_us))
+
+    def _timed(self, crossing: Crossing, now_us: int) -> None:
+        if self._now_us >= due_us(crossing) or crossing.held:
+            late = timed(crossing, self._state, self._now_us)
+            if late != crossing:
+                self._world.put_settled(replace(late, at_us=max(late.at_us, self._now_us)))
+        elif crossing.recheck_us is not None and self._now_us >= crossing.recheck_us:
+            passed = replace(crossing, passed_us=crossing.recheck_us)
+            self._world.put_settled(replace(passed, at_us=max(crossing.at_us, now_us)))
+
     def reference_changed(self, topic: str, key: str, message: Message | None) -> None:
         """A reference row changed: look again at the crossings that it touches."""
-        touched = _in_order(touched_by(self._state, self._reference, topic, key, message))
-        self._look_again(touched, f"{topic}:{key}", regroup=hears_again(topic))
+        if topic != "watch-lists":  # they change nothing that anybody else is told
+            touched = _in_order(touched_by(self._state, self._reference, topic, key, message))
+            self._look_again(touched, f"{topic}:{key}", regroup=hears_again(topic))
+        for crossing in _in_order(
+            touched_by_lists(self._state, self._reference, topic, key, message)
+        ):
+            self._watch(self._world.get(crossing.crossing_id) or crossing)
 
     def taken_over(self) -> None:
         """Look at everything once."""
@@ -236,20 +278,35 @@ class LanesDraft:
     def _settle(self, crossing: Crossing, cause: str) -> list[str]:
         """Keep the crossing if it differs from what the state holds; returns the trips whose use changed."""
         before = self._state.crossing(crossing.crossing_id)
-        if before is not None and self._hearing and says_the_same(before, crossing):
+        if (
+            before is not None
+            and self._hearing
+            and (says_the_same(before, crossing) or heard_again(before, crossing))
+        ):
             if before != crossing:
-                self._set(crossing_key(crossing.crossing_id), crossing)
+                self._keep(crossing)
             return []
         settled = settle(revived(crossing, self._now_us), self._world, cause)
         now = settled.crossing
         self._world.put_settled(now)
         if settled.outputs or now != before:
-            self._set(crossing_key(now.crossing_id), now)
-        self._outputs.extend(Output(topic, message) for topic, message in settled.outputs)
+            self._keep(now)
+        self._outputs.extend(self._chained.outputs(settled.outputs))
+        self._watch(now)
         old = None if before is None else before.use
         if old == now.use:
             return []
         return [use.trip for use in (old, now.use) if use is not None]
+
+    def _watch(self, crossing: Crossing) -> None:
+        """What watch lists say of the crossing, for cleared readers: a row and a topic of its own."""
+        key = watched_key(crossing.crossing_id)
+        changed = self._changes.get(key)
+        before = changed.value if changed else self._state.watched_row(crossing.crossing_id)
+        looked = look(crossing, before if isinstance(before, Watched) else None, self._reference)
+        if looked is not None:
+            self._set(key, looked.row)
+            self._outputs.append(Output("referrals-restricted", looked.referral))
 
     def _rivals(self, trips: Iterable[str]) -> list[Crossing]:
         """Crossings that may be joined with the trips."""
@@ -281,7 +338,11 @@ class LanesDraft:
                 )
                 self._outputs.append(Output("unmatched", closed))
 
-    def _set(self, key: str, value: Row | None) -> None:
+    def _keep(self, crossing: Crossing) -> None:
+        row = pack(crossing) if crossing.closed else crossing
+        self._set(crossing_key(crossing.crossing_id), row)
+
+    def _set(self, key: str, value: Row | Packed | None) -> None:
         self._changes[key] = Change(key, value)
 
 
@@ -302,6 +363,7 @@ def _told(event: Sighting, subject: str, home: str | None, untrusted: bool) -> C
         source_event_id=event.event_id,
         crossing_id=home,
         untrusted=untrusted,
+        ambiguous=event.ambiguous,
     )
 
 

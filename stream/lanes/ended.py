@@ -70,7 +70,8 @@ def wanted_waiting(
         for known in joined.known
         if known.credential is None
     ]
-    if crossing.lost_at_us is not None:
+    # A crossing that was lost, and whose trip was used at another port later, is diverted: that is its end.
+    if crossing.lost_at_us is not None and crossing.how is None:
         found.append(_waiting("crossing_without_end", None, crossing.last_us))
     entered = [one for one in ends if one.how == "entered"]
     if entered:

@@ -4,7 +4,7 @@ A u-turn needs positive evidence: a read in a lane of the other direction, a tag
 or a read at an earlier position after a later one was over. Mere absence is no end; it is `lost`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from schemas.border import Ending
@@ -46,11 +46,13 @@ def left_country(direction: Direction) -> Country:
     return _COUNTRY[direction[:2]]
 
 
-def overall(rulings: Iterable[Ruling], direction: Direction) -> Ruling | None:
+def overall(rulings: Sequence[Ruling], direction: Direction) -> Ruling | None:
     """The decision about the whole vehicle: the latest of the entered country that is not about cargo.
 
     One that names single persons counts only while there is no other.
     """
+    if not rulings:
+        return None
     here = entered_country(direction)
     ours = [one for one in rulings if one.country == here and one.subjects != "cargo"]
     whole = [one for one in ours if not one.persons]
@@ -79,12 +81,25 @@ def end_of(
 
 def went_back(heard: Sequence[Heard], direction: Direction) -> End | None:
     """The first evidence of a u-turn. A clock that cannot be trusted proves none."""
+    if only_onward(heard, direction):
+        return None
     found = [
         moment
         for one in heard
         if not one.untrusted and (moment := _back_at(one, heard, direction)) is not None
     ]
     return End("u_turn", min(found)) if found else None
+
+
+def only_onward(heard: Sequence[Heard], direction: Direction) -> bool:
+    """Whether the stays, in order, follow the lane: then nothing in them can be evidence of going back."""
+    furthest = 0
+    for one in heard:
+        rank = RANK[one.position]
+        if one.direction != direction or one.reverse or rank < furthest:
+            return False
+        furthest = rank
+    return True
 
 
 def _back_at(one: Heard, every: Sequence[Heard], direction: Direction) -> int | None:

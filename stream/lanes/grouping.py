@@ -11,8 +11,9 @@ from typing import Final
 
 from schemas.message import Direction
 from schemas.reference import Trip
+from stream.lanes.due import AFTER_END_US, MATCH_US
 from stream.lanes.past import Past, past_of
-from stream.lanes.rows import HOUR, MINUTE, SECOND, Crossing, Heard, Key
+from stream.lanes.rows import HOUR, SECOND, Crossing, Heard, Key
 from stream.lanes.world import World
 from stream.reference import Reference, declared
 
@@ -20,10 +21,6 @@ from stream.reference import Reference, declared
 BESIDE_US: Final = 5 * SECOND
 #: The same for a vehicle that stands there.
 BESIDE_STOPPED_US: Final = 15 * SECOND
-#: After its last read a crossing waits this long for the next (FHWA-HOP-12-049: 120 min window).
-MATCH_US: Final = 120 * MINUTE
-#: After its end, sightings of the vehicle still belong to it for this long.
-AFTER_END_US: Final = 10 * MINUTE
 #: A vehicle that was refused or turned round may come back through the other direction's lanes for this long.
 WAY_BACK_US: Final = 6 * HOUR
 
@@ -41,11 +38,7 @@ def choose(world: World, pair: str, stay: Heard) -> Crossing | None:
     trips = trips_for(world, stay.who, stay.direction, stay.first_us)
     found = _by_trip(world, pair, stay, trips, key) if trips else None
     if found is None:
-        found = _latest(
-            past
-            for past in _pasts(world.holding(stay.who), pair, key)
-            if _holds(past, stay.who) and fits(past, stay)
-        )
+        found = _by_holder(world, pair, stay, key)
     if found is not None:
         return found.crossing
     if is_group(world.reference, pair, stay.lane):
@@ -76,9 +69,12 @@ def is_group(reference: Reference, pair: str, lane: str) -> bool:
 
 def trips_for(world: World, who: str, direction: Direction, at_us: int) -> list[Trip]:
     """Trips that declare the person, truck or trailer to come that way about that time."""
+    trips = world.trips_of(who)
+    if not trips:
+        return trips
     return [
         trip
-        for trip in world.trips_of(who)
+        for trip in trips
         if trip.direction == direction
         and trip.status != "cancelled"
         and trip.eta_us - TRIP_EARLY_US <= at_us <= trip.eta_us + TRIP_LATE_US
@@ -100,20 +96,40 @@ def is_beside(one: Heard, stay: Heard) -> int | None:
 
 
 def _by_trip(world: World, pair: str, stay: Heard, trips: list[Trip], key: Key) -> Past | None:
-    things = dict.fromkeys([thing for trip in trips for thing in declared(trip)])
+    pasts: dict[str, Past | None] = {}
     found: dict[str, Past] = {}
-    for thing in things:
-        if thing != stay.who:
-            for past in _pasts(world.holding(thing), pair, key):
-                name = past.crossing.crossing_id
-                if name not in found and _holds(past, thing) and fits(past, stay):
+    for trip in trips:
+        for thing in declared(trip):
+            if thing == stay.who:
+                continue
+            for crossing in world.holding(thing):
+                name = crossing.crossing_id
+                if name in found:
+                    continue
+                if name not in pasts:
+                    past = _past(crossing, pair, key)
+                    pasts[name] = past if past is not None and fits(past, stay) else None
+                past = pasts[name]
+                if past is not None and _holds(past, thing):
                     found[name] = past
-    return _latest(found.values())
+    return _latest(found.values()) if found else None
+
+
+def _by_holder(world: World, pair: str, stay: Heard, key: Key) -> Past | None:
+    found = []
+    for crossing in world.holding(stay.who):
+        past = _past(crossing, pair, key)
+        if past is not None and _holds(past, stay.who) and fits(past, stay):
+            found.append(past)
+    return _latest(found) if found else None
 
 
 def _beside(world: World, pair: str, stay: Heard, trips: list[Trip]) -> Past | None:
     near = []
-    for past in _pasts(world.heard_at(pair, stay), pair, stay.key):
+    for crossing in world.heard_at(pair, stay):
+        past = _past(crossing, pair, stay.key)
+        if past is None:
+            continue
         gaps = [gap for one in past.heard if (gap := is_beside(one, stay)) is not None]
         if not gaps or not fits(past, stay):
             continue
@@ -129,24 +145,23 @@ def _beside(world: World, pair: str, stay: Heard, trips: list[Trip]) -> Past | N
     return _latest(past for gap, past in near if gap == smallest)
 
 
-def _pasts(crossings: Iterable[Crossing], pair: str, key: Key) -> Iterable[Past]:
-    for crossing in crossings:
-        if crossing.pair == pair and (
-            max(crossing.last_us, crossing.ended_at_us or 0) + WAY_BACK_US >= key[0]
-        ):
-            past = past_of(crossing, key)
-            if past is not None:
-                yield past
+def _past(crossing: Crossing, pair: str, key: Key) -> Past | None:
+    if crossing.pair != pair or (
+        max(crossing.last_us, crossing.ended_at_us or 0) + WAY_BACK_US < key[0]
+    ):
+        return None
+    return past_of(crossing, key)
 
 
 def _holds(past: Past, who: str) -> bool:
-    return any(one.who == who for one in past.heard)
+    return who in [one.who for one in past.heard]
 
 
 def _second_truck(past: Past, stay: Heard) -> bool:
-    return stay.who.startswith("truck:") and any(
-        one.who != stay.who and one.who.startswith("truck:") for one in past.heard
-    )
+    who = stay.who
+    if not who.startswith("truck:"):
+        return False
+    return any(one.who != who and one.who.startswith("truck:") for one in past.heard)
 
 
 def _declared_elsewhere(world: World, past: Past, stay: Heard, trips: list[Trip]) -> bool:
@@ -164,6 +179,8 @@ def _declared_elsewhere(world: World, past: Past, stay: Heard, trips: list[Trip]
 
 def _used_before(trip: Trip, at_us: int) -> bool:
     """Whether the trip was over before that moment."""
+    if not trip.uses:
+        return False
     return any(use.how == "used" and use.at_us + AFTER_END_US < at_us for use in trip.uses)
 
 

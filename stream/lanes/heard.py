@@ -55,7 +55,7 @@ def is_same_stay(one: Heard, other: Heard) -> bool:
 def union(old: Heard, new: Heard) -> Heard:
     """Both as one stay; `new` is what came later."""
     later = new if new.last_us >= old.last_us else old
-    ids = tuple(dict.fromkeys((*old.event_ids, *new.event_ids)))
+    ids = (*old.event_ids, *[one for one in new.event_ids if one not in old.event_ids])
     if len(ids) > MAX_EVENT_IDS:
         ids = (ids[0], *ids[-(MAX_EVENT_IDS - 1) :])
     return replace(
@@ -73,7 +73,13 @@ def union(old: Heard, new: Heard) -> Heard:
 
 def ordered(every: Sequence[Heard]) -> tuple[tuple[Heard, ...], bool]:
     """The stays in the order of grouping, at most `MAX_HEARD`; whether any had to be left out."""
-    by_time = tuple(sorted(every, key=_key))
+    last = -1
+    for one in every:
+        if one.first_us <= last:
+            every = sorted(every, key=_key)
+            break
+        last = one.first_us
+    by_time = tuple(every)
     return by_time[:MAX_HEARD], len(by_time) > MAX_HEARD
 
 

@@ -4,13 +4,13 @@ from typing import Final, NamedTuple
 
 from schemas.arrival import Eligibility
 from schemas.policy import FilingLimits, LaneRules, Recognition, ReferralRates, TargetingPack
-from stream.lanes.crossing import primary_us
+from stream.lanes.crossing import country_entered, primary_us
 from stream.lanes.join import Joined
 from stream.lanes.rows import Crossing
 from stream.lanes.vehicle import as_of, vehicle_of
 from stream.policy.eligibility import Load, eligibility
 from stream.policy.in_force import in_force, most_particular
-from stream.policy.random_checks import draw, key_hash, rate_of
+from stream.policy.random_checks import Draw, draw, key_hash, rate_of
 from stream.policy.targeting import Inputs, Targeted, targeted
 from stream.reference import Reference
 from stream.trips.arrival import FILING_LIMIT_MIN, entered
@@ -86,6 +86,8 @@ class Drawn(NamedTuple):
 
     causes: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    #: What proves it, drawn or not.
+    draw: Draw | None = None
 
 
 def drawn(crossing: Crossing, reference: Reference, tier: str | None) -> Drawn:
@@ -101,7 +103,17 @@ def drawn(crossing: Crossing, reference: Reference, tier: str | None) -> Drawn:
     if key is None or key_hash(key) != found.key_sha256:
         return Drawn(flags=("random_key_missing",))
     result = draw(key, crossing.crossing_id, rate_of(found, tier or "T0"))
-    return Drawn(causes=(f"random:{found.key_sha256[:16]}",) if result.drawn else ())
+    causes = (f"random:{found.key_sha256[:16]}",) if result.drawn else ()
+    return Drawn(causes, draw=result)
+
+
+def referred_by_officer(crossing: Crossing) -> tuple[str, ...]:
+    """The cause `officer`: an officer of the entered country wanted a closer look, whatever was decided after it."""
+    here = country_entered(crossing)
+    looked = any(
+        one.country == here and one.outcome in ("secondary", "held") for one in crossing.rulings
+    )
+    return ("officer",) if looked else ()
 
 
 def _goods_flags(joined: Joined) -> tuple[str, ...]:

@@ -1,28 +1,39 @@
 """The arrival notice of a crossing, and the hash that tells whether it says anything new."""
 
 import hashlib
+from typing import NamedTuple
 
 import msgspec
 
 from schemas.arrival import ArrivalNotice
 from schemas.reference import Trip
 from stream.lanes.crossing import (
-    expected_us,
+    country_entered,
     export_cleared,
     forward,
     overall_ruling,
     position_of,
     state_of,
 )
+from stream.lanes.hours import is_closed
 from stream.lanes.join import Joined, everything_read
-from stream.lanes.judge import Judgement, drawn, judge, referred
+from stream.lanes.judge import Drawn, Judgement, drawn, judge, referred, referred_by_officer
 from stream.lanes.rows import Crossing
 from stream.lanes.statuses import status_flags
+from stream.policy.targeting import Targeted
 from stream.reference import Reference
 from stream.trips.arrival import late_minutes, port_flag, vin_differs
 
 
-def arrival_notice(crossing: Crossing, joined: Joined, reference: Reference) -> ArrivalNotice:
+class Noticed(NamedTuple):
+    """A notice, and what it was referred by."""
+
+    notice: ArrivalNotice
+    targeted: Targeted
+    random: Drawn
+
+
+def arrival_notice(crossing: Crossing, joined: Joined, reference: Reference) -> Noticed:
     """The next revision of the crossing's notice."""
     ruling = overall_ruling(crossing)
     judgement = judge(crossing, joined, reference)
@@ -31,7 +42,7 @@ def arrival_notice(crossing: Crossing, joined: Joined, reference: Reference) -> 
     random = drawn(crossing, reference, judgement.eligibility.tier)
     failed = [f"targeting_failed:{name}" for name in targeted.failed]
     ended = crossing.ended_at_us is not None or crossing.lost_at_us is not None
-    return ArrivalNotice(
+    notice = ArrivalNotice(
         crossing_id=crossing.crossing_id,
         revision=crossing.revision + 1,
         pair=crossing.pair,
@@ -41,11 +52,12 @@ def arrival_notice(crossing: Crossing, joined: Joined, reference: Reference) -> 
         position=position_of(crossing),
         first_read_us=crossing.first_us,
         last_read_us=crossing.last_us,
-        eta_us=None if ended else expected_us(crossing),
+        eta_us=None if crossing.eta is None else crossing.eta.p50_us,
+        eta_p90_us=None if crossing.eta is None else crossing.eta.p90_us,
         links=joined.links,
         shipments=joined.trip.shipments if joined.trip else (),
         eligibility=judgement.eligibility,
-        referral_causes=(*random.causes, *targeted.causes),
+        referral_causes=(*random.causes, *targeted.causes, *referred_by_officer(crossing)),
         flags=(*flags, *random.flags, *failed),
         decision=None if ruling is None else ruling.outcome,
         provisional=not ended and not everything_read(joined),
@@ -55,6 +67,7 @@ def arrival_notice(crossing: Crossing, joined: Joined, reference: Reference) -> 
         source_event_ids=source_event_ids(crossing),
         at_us=crossing.at_us,
     )
+    return Noticed(notice, targeted, random)
 
 
 def content(notice: ArrivalNotice) -> bytes:
@@ -127,6 +140,8 @@ def _site_flags(
     if joined.trip is not None:
         flags += _trip_flags(crossing, joined.trip, reference, judgement.filing_limit_min)
     site = reference.site(crossing.pair)
+    if site is not None and is_closed(site, country_entered(crossing), crossing.first_us):
+        flags.append("unexpected_activity")
     if crossing.closed and crossing.how == "entered" and site is not None:
         expects = any(
             point.position == "exit" and point.lane == crossing.lane for point in site.read_points

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from stream.lanes.ends import End, end_before, overall
-from stream.lanes.rows import Crossing, Heard, Key, Ruling
+from stream.lanes.rows import SLACK_US, Crossing, Heard, Key, Ruling
 
 
 class Past(NamedTuple):
@@ -22,7 +22,9 @@ class Past(NamedTuple):
     @property
     def last_us(self) -> int:
         """The last read of those stays."""
-        return max(one.last_us for one in self.heard)
+        if self.heard is self.crossing.heard:
+            return self.crossing.last_us
+        return max([one.last_us for one in self.heard])
 
     @property
     def undecided(self) -> bool:
@@ -33,11 +35,12 @@ class Past(NamedTuple):
 def past_of(crossing: Crossing, key: Key) -> Past | None:
     """The crossing before `key`; None when nothing had been heard of it."""
     heard, rulings = crossing.heard, crossing.rulings
-    if not heard or heard[0].key >= key:
+    key_us = key[0]
+    if not heard or heard[0].first_us > key_us or heard[0].key >= key:
         return None
-    if heard[-1].key >= key:
-        heard = tuple([one for one in heard if one.key < key])
-    if rulings and rulings[-1].key >= key:
+    if heard[-1].first_us >= key_us and heard[-1].key >= key:
+        heard = tuple([one for one in heard if one.first_us <= key_us and one.key < key])
+    if rulings and rulings[-1].at_us + SLACK_US >= key_us and rulings[-1].key >= key:
         rulings = tuple([one for one in rulings if one.key < key])
     if heard is crossing.heard and rulings is crossing.rulings:
         # The crossing says itself how it ended. Being diverted is known from rows, which grouping does not ask.

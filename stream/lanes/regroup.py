@@ -8,14 +8,18 @@ by that is asked too. It ends, since only later ones are ever added.
 
 import heapq
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec.structs import replace
 
 from schemas.reference import Trip
 from stream.lanes.decide import find_target, with_word, without_word
-from stream.lanes.grouping import MATCH_US, choose, is_beside, trips_for
+from stream.lanes.due import MATCH_US
+from stream.lanes.grouping import choose, is_beside, trips_for
 from stream.lanes.heard import is_same_stay, union
+from stream.lanes.quiet import grows_quietly, joins_quietly
 from stream.lanes.rows import SLACK_US, AnyWord, Crossing, Heard, Key, Pending
+from stream.lanes.shelves import BOOTH
 from stream.lanes.world import World
 from stream.reference import declared
 
@@ -46,7 +50,7 @@ class Regroup:
             for crossing in self._world.with_token(stay.token)
             if crossing.pair == self._pair
             for one in crossing.heard
-            if is_same_stay(one, stay)
+            if one.token == stay.token and is_same_stay(one, stay)
         ]
         whole = stay
         for _, one in homes:
@@ -94,13 +98,13 @@ class Regroup:
 
     def _named(self) -> None:
         """Words that named a crossing before it was there."""
-        for one in self._world.pending():
+        for one in self._world.pending_for(None):
             word = one.word
             if word.named is not None and one.pair == self._pair:
                 target = find_target(self._world, self._pair, word)
                 if target is not None:
                     self._world.set_pending(word.event_id, None)
-                    self._put(replace(target, **with_word(target, word)))
+                    self._put(target, **with_word(target, word))
                     self._affected(target.crossing_id, word.key)
         if self._queue:
             self.run()
@@ -128,8 +132,23 @@ class Regroup:
             left = [name for name in self._left if name != target.crossing_id]
             self._moved_to.update(dict.fromkeys(left, target.crossing_id))
         target = self._world.get(target.crossing_id) or target
-        self._put(replace(target, heard=(*target.heard, stay)))
-        self._affected(target.crossing_id, stay.key)
+        now = self._put(target, heard=(*target.heard, stay))
+        if stay.key < self._world.newest:
+            if joins_quietly(self._world, target, now, stay):
+                self._asked_by(now, stay)
+            else:
+                self._affected(target.crossing_id, stay.key)
+
+    def _asked_by(self, crossing: Crossing, stay: Heard) -> None:
+        """A stay joined, and nothing in the crossing looks at it: ask only what looks at the stay itself."""
+        key, name = stay.key, crossing.crossing_id
+        holders = {stay.who: None}
+        holders.update(dict.fromkeys(self._companions(stay.who, crossing)))
+        for who in holders:
+            self._later_of(who, name, key)
+        self._later_beside(stay, key, besides=name)
+        if stay.position in BOOTH:
+            self._later_words(stay, key)
 
     def _place_word(self, key: Key, home: Crossing | None) -> None:
         word = self._word_at(key, home)
@@ -139,14 +158,14 @@ class Regroup:
         if target is not None and home is not None and target.crossing_id == home.crossing_id:
             return
         if home is not None:
-            self._put(replace(home, **without_word(home, word)))
+            self._put(home, **without_word(home, word))
             self._affected(home.crossing_id, key)
         if target is None:
             self._world.set_pending(word.event_id, Pending(pair=self._pair, word=word))
             return
         self._world.set_pending(word.event_id, None)
         target = self._world.get(target.crossing_id) or target
-        self._put(replace(target, **with_word(target, word)))
+        self._put(target, **with_word(target, word))
         self._affected(target.crossing_id, key)
 
     def _word_at(self, key: Key, home: Crossing | None) -> AnyWord | None:
@@ -174,34 +193,48 @@ class Regroup:
             self._later_of(who, name, after)
         for one in crossing.heard:
             self._later_beside(one, after)
-            if one.position in ("primary", "secondary"):
+            if one.position in BOOTH:
                 self._later_words(one, after)
 
     def _later_of(self, who: str, name: str, after: Key) -> None:
         for other in self._world.holding(who):
             if other.last_us >= after[0] and other.crossing_id != name and other.pair == self._pair:
                 for one in other.heard:
-                    if one.who == who and one.key > after:
+                    if one.who == who and one.first_us >= after[0] and one.key > after:
                         self._ask(one.key, other.crossing_id)
 
     def _companions(self, who: str, crossing: Crossing) -> Iterable[str]:
         trips: list[Trip] = trips_for(self._world, who, crossing.direction, crossing.first_us)
         return [thing for trip in trips for thing in declared(trip)]
 
-    def _later_beside(self, stay: Heard, after: Key) -> None:
-        for other in self._world.heard_at(self._pair, stay):
-            if other.pair == self._pair and other.last_us >= after[0]:
-                for one in other.heard:
-                    if one.key > after and is_beside(stay, one) is not None:
-                        self._ask(one.key, other.crossing_id)
+    def _later_beside(
+        self, stay: Heard, after: Key, *, was: Heard | None = None, besides: str = ""
+    ) -> None:
+        """`was`: the stay before it grew; only what is beside it differently now is asked."""
+        for other in self._world.heard_at(self._pair, stay if was is None else was):
+            if other.pair != self._pair or other.last_us < after[0] or other.crossing_id == besides:
+                continue
+            for one in other.heard:
+                if one.first_us < after[0] or one.key <= after:
+                    continue
+                gap = is_beside(stay if was is None else was, one)
+                if gap is not None and (was is None or gap != is_beside(stay, one)):
+                    self._ask(one.key, other.crossing_id)
 
-    def _later_words(self, stay: Heard, after: Key) -> None:
+    def _later_words(self, stay: Heard, after: Key, since_us: int = 0) -> None:
+        """`since_us`: words of before that moment see what they saw."""
         until = stay.last_us + SLACK_US
         for other in self._world.at_booth(self._pair, stay.lane, stay.first_us, until):
-            for word in other.words():
-                if word.key > after and word.named is None and word.lane == stay.lane:
-                    self._ask(word.key, other.crossing_id)
-        for one in self._world.pending():
+            for words in (other.rulings, other.keyed, other.corrected):
+                for word in words:
+                    if (
+                        word.at_us > since_us
+                        and word.named is None
+                        and word.lane == stay.lane
+                        and word.key > after
+                    ):
+                        self._ask(word.key, other.crossing_id)
+        for one in self._world.pending_for(stay.lane):
             if one.pair == self._pair and _may_be_about(one.word, stay):
                 self._ask(one.word.key, "")
 
@@ -213,20 +246,30 @@ class Regroup:
         if old == whole:
             return name
         every = tuple([whole if one is old else one for one in crossing.heard])
-        self._put(replace(crossing, heard=every))
-        now = self._world.get(name)
+        now: Crossing | None
+        if grows_quietly(crossing, old, whole):
+            now = self._world.grow(crossing, every, whole.last_us, self._at_us)
+        else:
+            self._put(crossing, heard=every)
+            now = self._world.get(name)
+        newest_us = self._world.newest[0]
         if whole.key < self._world.newest:
             if (
                 now is None
                 or (now.how, now.ended_at_us) != (crossing.how, crossing.ended_at_us)
-                or self._world.newest[0] > crossing.last_us + MATCH_US
+                or newest_us > crossing.last_us + MATCH_US
                 or not old.gone <= whole.gone
             ):
                 self._affected(name, whole.key)
-            else:  # only what looked at the end of this stay
-                self._later_beside(old, whole.key)
-                if old.position in ("primary", "secondary"):
-                    self._later_words(old, whole.key)
+            elif whole.gone:
+                # What looked at the end of this stay sees another one only if it comes after it.
+                end_us = old.last_us if old.gone else whole.last_us
+                if newest_us > end_us:
+                    self._later_beside(whole, whole.key, was=old)
+                    if old.position in BOOTH:
+                        self._later_words(old, whole.key, end_us)
+        if not self._queue:
+            return name
         self.run()
         return self._home_of(whole)
 
@@ -236,21 +279,28 @@ class Regroup:
             return
         left = tuple([one for one in crossing.heard if one.key != stay.key])
         self._affected(name, stay.key)
-        self._put(replace(crossing, heard=left))
+        self._put(crossing, heard=left)
 
-    def _put(self, crossing: Crossing) -> None:
-        self._world.put(replace(crossing, at_us=max(crossing.at_us, self._at_us)))
+    def _put(self, crossing: Crossing, **changes: Any) -> Crossing:
+        at_us = crossing.at_us
+        return self._world.put(
+            crossing, at_us=at_us if at_us > self._at_us else self._at_us, **changes
+        )
 
     def _home_of(self, stay: Heard) -> str:
+        key = stay.key
         for crossing in self._world.with_token(stay.token):
-            if any(one.key == stay.key for one in crossing.heard):
-                return self._world.get(crossing.crossing_id).crossing_id  # type: ignore[union-attr]
+            for one in crossing.heard:
+                if one.first_us == stay.first_us and one.key == key:
+                    return crossing.crossing_id
         return ""
 
     # ---- crossings that turn out to be one
 
     def _merge(self) -> None:
         """Crossings that lost all their stays were part of another one: the id that was opened first stays."""
+        if not self._moved_to:
+            return
         groups: dict[str, list[Crossing]] = {}
         for name in self._moved_to:
             crossing = self._world.get(name)
@@ -279,25 +329,21 @@ class Regroup:
                 continue
             if self._world.was_published(one.crossing_id):
                 self._put(
-                    replace(
-                        one,
-                        heard=(),
-                        rulings=(),
-                        keyed=(),
-                        corrected=(),
-                        merged_into=first.crossing_id,
-                    )
+                    one,
+                    heard=(),
+                    rulings=(),
+                    keyed=(),
+                    corrected=(),
+                    merged_into=first.crossing_id,
                 )
             else:
                 self._world.drop(one.crossing_id)
         self._put(
-            replace(
-                first,
-                heard=full.heard,
-                rulings=full.rulings,
-                keyed=full.keyed,
-                corrected=full.corrected,
-            )
+            first,
+            heard=full.heard,
+            rulings=full.rulings,
+            keyed=full.keyed,
+            corrected=full.corrected,
         )
 
 

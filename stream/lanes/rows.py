@@ -7,6 +7,8 @@ import msgspec
 from schemas.border import Ending, PersonRole, UnmatchedKind
 from schemas.gate import Outcome, Subjects
 from schemas.message import Country, Direction, Position
+from schemas.restricted import Hit
+from stream.lanes.learnt import Eta, Passages, Quarters
 from stream.lanes.verified import Chain
 
 SECOND: Final = 1_000_000
@@ -165,6 +167,15 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="
     waiting: tuple[Waiting, ...] = ()
     alerted: tuple[str, ...] = ()
     use: Use | None = None
+    #: What it said of the time at the booth.
+    eta: Eta | None = None
+    #: Of the last carrier notice.
+    carrier_revision: int = 0
+    carrier_content: bytes = b""
+    #: Hash of what the last audit row said.
+    audited: bytes = b""
+    #: The last turn of a card or a rule that passed while it was under way: it is judged as of then or later.
+    passed_us: int = 0
 
     def words(self) -> tuple[AnyWord, ...]:
         """Everything that officers said of it."""
@@ -206,7 +217,33 @@ class GatewayHealth(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     untrusted: bool = False
 
 
-Row = Crossing | Sequence | Pending | Clock | GatewayHealth | Chain
+class Watched(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="watched"):
+    """What cleared readers were last told of a crossing. Apart from the crossing's own row, so that it stays as it is."""
+
+    revision: int
+    lane: str
+    hits: tuple[Hit, ...]
+
+
+class Trail(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="trail"):
+    """The end of the partition's audit chain."""
+
+    seq: int
+    link: bytes
+
+
+Row = (
+    Watched
+    | Trail
+    | Crossing
+    | Sequence
+    | Pending
+    | Clock
+    | GatewayHealth
+    | Chain
+    | Passages
+    | Quarters
+)
 
 
 def crossing_key(crossing_id: str) -> str:
@@ -229,10 +266,18 @@ def chain_key(writer: str, epoch: str) -> str:
     return f"chain:{writer}.{epoch}"
 
 
+def watched_key(crossing_id: str) -> str:
+    """The state key of what cleared readers were told of a crossing."""
+    return f"watched:{crossing_id}"
+
+
 def gateway_key(writer: str) -> str:
     """The state key of a gateway's health."""
     return f"gateway:{writer}"
 
+
+#: The state key of the end of the audit chain.
+TRAIL_KEY: Final = "trail"
 
 #: The state key of the clock.
 CLOCK_KEY: Final = "clock"

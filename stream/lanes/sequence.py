@@ -4,10 +4,11 @@ Every event has a `seq` without gaps within its writer and epoch. A `seq` at or 
 gap is a repeat; one beyond the mark + 1 leaves a gap; one inside a gap closes it there.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from schemas.alert import Alert
-from schemas.gate import EpochStarted, EventId
+from schemas.gate import EpochStarted, EventId, split_event_id
 from stream.lanes.rows import Sequence
 
 #: More gaps than this in one epoch are kept as one that spans them: bounds the row.
@@ -15,6 +16,12 @@ MAX_GAPS = 100
 
 #: An announcement of more numbers to come than this is not believed: it would make true events repeats.
 MAX_SKIPPED = 1_000_000
+
+
+@lru_cache(maxsize=256)
+def parts_of(event_id: str) -> EventId | None:
+    """The parts of an event id (`split_event_id`): each event is asked for them several times."""
+    return split_event_id(event_id)
 
 
 class Placed(NamedTuple):
@@ -44,7 +51,7 @@ def announced(
     """A `Skipped` accounts for `low` to `high`, also for numbers that are still to come."""
     gaps = without(sequence.gaps, low, high)
     left = next(iter(without((gap,), low, high)), None) if gap else None
-    ahead = low <= sequence.high < high <= sequence.high + MAX_SKIPPED
+    ahead = low <= sequence.high + 1 <= high <= sequence.high + MAX_SKIPPED
     return Sequence(high=high if ahead else sequence.high, gaps=gaps), left
 
 

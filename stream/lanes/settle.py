@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from schemas.alert import Alert
 from schemas.message import Message
 from schemas.trips import TripUse
+from stream.lanes.arrival_time import eta_of, for_class
+from stream.lanes.aside import tell
 from stream.lanes.crossing import forward, lane_of
 from stream.lanes.diverted import diverted
 from stream.lanes.ended import crossing_ended, waiting_rows, wanted_waiting
@@ -21,6 +23,7 @@ from stream.lanes.notice import arrival_notice, content
 from stream.lanes.people import difference, merge, wanted_ends
 from stream.lanes.rows import Crossing, Emitted, Use
 from stream.lanes.statuses import card_alerts, recheck_us
+from stream.lanes.turns import first_of, rules_turn_us
 from stream.lanes.world import World
 
 
@@ -36,25 +39,36 @@ def settle(crossing: Crossing, world: World, cause: str) -> Settled:
     reference = world.reference
     known = know(crossing, reference)
     lane = lane_of([one.heard for one in known if one.is_truck]) or lane_of(forward(crossing))
-    now = replace(crossing, lane=lane or crossing.lane)
+    eta = eta_of(crossing, world.state, reference)
+    now = crossing
+    if eta is not crossing.eta or (lane is not None and lane != crossing.lane):
+        now = replace(crossing, lane=lane or crossing.lane, eta=eta)
     joined = join(now, known, reference, lambda trip: _used(world, trip, now))
     trip = joined.trip.trip_number if joined.trip else None
     away = diverted(now, joined, reference) if now.how is None else None
     if away is not None:
         trip = away.trip
-        now = replace(now, how="diverted", ended_at_us=away.at_us)
-    now = replace(
-        now,
-        trip=trip,
-        recheck_us=recheck_us(now, known, world.clock.now_us),
+        now = replace(now, how="diverted", ended_at_us=away.at_us, eta=None)
+    recheck = first_of(
+        recheck_us(now, known, world.clock.now_us),
+        rules_turn_us(now, joined, reference, world.clock.now_us),
     )
+    if trip != now.trip or recheck != now.recheck_us:
+        now = replace(now, trip=trip, recheck_us=recheck)
     outputs: list[tuple[str, Message]] = []
 
-    notice = arrival_notice(now, joined, reference)
+    noticed = arrival_notice(now, joined, reference)
+    eta = for_class(now, world.state, reference, noticed.notice.eligibility)
+    if eta != now.eta:
+        now = replace(now, eta=eta)
+        noticed = arrival_notice(now, joined, reference)
+    notice = noticed.notice
     says = content(notice)
     if says != now.content:
         outputs.append(("arrivals", notice))
         now = replace(now, content=says, revision=notice.revision)
+        now, beside = tell(now, noticed, joined, reference)
+        outputs.extend(beside)
 
     ends = wanted_ends(now, joined)
     written = difference(now.emitted, ends)
@@ -67,7 +81,8 @@ def settle(crossing: Crossing, world: World, cause: str) -> Settled:
 
     waiting = wanted_waiting(now, joined, ends)
     outputs.extend(("unmatched", row) for row in waiting_rows(now, waiting, cause))
-    now = replace(now, waiting=waiting)
+    if waiting != now.waiting:
+        now = replace(now, waiting=waiting)
     for alert in _alerts(now, joined, world, ends):
         if alert.alert_id not in now.alerted:
             now = replace(now, alerted=(*now.alerted, alert.alert_id))

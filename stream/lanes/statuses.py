@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from schemas.alert import Alert
 from schemas.reference import Credential, CredentialStatus
+from schemas.watch import CredentialFlag, FlagProof
 from stream.lanes.crossing import expected_us, primary_us
 from stream.lanes.join import Known
 from stream.lanes.rows import Crossing
@@ -35,7 +36,10 @@ def moment_of(crossing: Crossing, now_us: int) -> int:
         return at_primary
     if crossing.ended_at_us is not None:
         return crossing.ended_at_us
-    return max(expected_us(crossing) or crossing.last_us, now_us)
+    expected = expected_us(crossing) if crossing.eta is None else crossing.eta.p50_us
+    if crossing.lost_at_us is not None:
+        return max(expected or crossing.last_us, now_us)
+    return max(expected or crossing.last_us, crossing.passed_us, now_us)
 
 
 def bad_cards(crossing: Crossing, known: Iterable[Known], now_us: int = 0) -> Iterator[Bad]:
@@ -76,9 +80,25 @@ def status_flags(
         yield f"card_{bad.state}_late" if bad.late else f"card_{bad.state}"
     for one in known:
         if one.card is not None:
-            flag = reference.credential_flag(one.card)
-            if flag is not None and not flag.cleared:
-                yield flag.kind
+            yield from _watched(crossing, one, reference.credential_flag(one.card))
+
+
+def standing(flag: CredentialFlag | None, known_by: int | None) -> tuple[FlagProof, ...]:
+    """What the watch stage proved of a card by then (None: until now), beside its status, which is judged here."""
+    return tuple(
+        proof
+        for proof in (() if flag is None else flag.proofs)
+        if proof.kind != "dead_card" and (known_by is None or proof.at_us <= known_by)
+    )
+
+
+def _watched(crossing: Crossing, one: Known, flag: CredentialFlag | None) -> Iterator[str]:
+    """What is wrong with a card of the crossing; `_late`: its own sightings prove it with later ones."""
+    for proof in standing(flag, None):
+        if crossing.ended_at_us is None or proof.at_us <= crossing.ended_at_us:
+            yield proof.kind
+        elif not set(one.heard.event_ids).isdisjoint(proof.evidence):
+            yield f"{proof.kind}_late"
 
 
 def recheck_us(crossing: Crossing, known: Iterable[Known], now_us: int) -> int | None:

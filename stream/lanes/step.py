@@ -41,6 +41,7 @@ class Lanes:
         "sites",
         "policies",
         "credential-flags",
+        "watch-lists",
     )
     ticks = True
 

@@ -25,9 +25,23 @@ def uses_unverified(reference: Reference, pair: str, at_us: int) -> bool:
     return _switch(reference, pair, "", "use_unverified", at_us)
 
 
+def switches_in_force(
+    reference: Reference, pair: str, direction: Direction, at_us: int
+) -> list[Switches]:
+    """The rows that may decide for a crossing that began at `at_us`: the most particular first."""
+    rows = [reference.policy(name) for name in _names(pair, direction)]
+    return [row for row in rows if isinstance(row, Switches) and row.holds_at(at_us)]
+
+
+def _names(pair: str, direction: str) -> tuple[str, str, str]:
+    return f"{SWITCHES}:{pair}:{direction}", f"{SWITCHES}:{pair}", SWITCHES
+
+
 def _switch(reference: Reference, pair: str, direction: str, switch: str, at_us: int) -> bool:
     """The most particular row that is in force at `at_us` decides."""
-    for name in (f"{SWITCHES}:{pair}:{direction}", f"{SWITCHES}:{pair}", SWITCHES):
+    if not reference.policies(Switches):
+        return False
+    for name in _names(pair, direction):
         row = reference.policy(name)
         if isinstance(row, Switches) and row.holds_at(at_us):
             return bool(getattr(row, switch))

@@ -8,25 +8,15 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from stream.lanes.grouping import AFTER_END_US, MATCH_US
+from stream.lanes.due import due_us
 from stream.lanes.rows import HOUR, MINUTE, Crossing, GatewayHealth
 from stream.lanes.shelves import LanesState
-
-#: Closed crossings can be revised for this long.
-HORIZON_US: Final = 7 * 24 * HOUR
 
 #: A gateway may be this far behind before time-outs wait for it: the allowed lateness.
 LATENESS_US: Final = 2 * MINUTE
 
 #: Time-outs wait for a gateway at most this long.
 WAIT_US: Final = 6 * HOUR
-
-
-def due_us(crossing: Crossing) -> int:
-    """When time alone closes the crossing."""
-    if crossing.ended_at_us is not None:
-        return crossing.ended_at_us + AFTER_END_US
-    return crossing.last_us + MATCH_US
 
 
 def timed(crossing: Crossing, state: LanesState, now_us: int) -> Crossing:

@@ -1,13 +1,15 @@
 """Which crossings a changed reference row touches, and whether grouping looks at it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
 from schemas.message import Message
 from schemas.reference import Credential, Trip
+from schemas.watch import CredentialFlag
 from stream.lanes.rows import Crossing
 from stream.lanes.shelves import LanesState
+from stream.lanes.turns import counted_in_time
 from stream.reference import Reference, declared
 
 
@@ -26,12 +28,24 @@ def touched_by(
             _add(found, state.holding(thing))
     elif topic == "parties":
         _add(found, state.holding(key))
-        _add(found, (one for one in state.open() if _names(one, reference, key)))
-    elif topic == "credential-flags":
-        _add(found, (one for one in state.open() if _holds_card(one, reference, key)))
+        for number in reference.trips_naming(key):
+            _add(found, state.joined_with(number))
+    elif topic == "credential-flags" and isinstance(message, CredentialFlag):
+        _add(found, _flagged(state, reference, key, message.tokens))
     elif topic in ("sites", "policies"):
         _add(found, (one for one in state.open() if topic == "policies" or one.pair == key))
+        _add(found, counted_in_time(state, message))
     return found.values()
+
+
+def _flagged(
+    state: LanesState, reference: Reference, card: str, tokens: Iterable[str]
+) -> Iterator[Crossing]:
+    for token in tokens:
+        yield from state.with_token(token)
+        credential = reference.credential(token)
+        held = () if credential is None else state.holding(credential.holder)
+        yield from (one for one in held if _holds_card(one, reference, card))
 
 
 def hears_again(topic: str) -> bool:
@@ -53,15 +67,6 @@ def with_holders(crossing: Crossing, reference: Reference) -> Crossing:
 def _holder(token: str, reference: Reference) -> str:
     card = reference.credential(token)
     return token if card is None else card.holder
-
-
-def _names(crossing: Crossing, reference: Reference, party: str) -> bool:
-    """Whether the crossing's trip names the party, or the truck, that its row tells about."""
-    trip = None if crossing.trip is None else reference.trip(crossing.trip)
-    return trip is not None and (
-        party in (trip.carrier, trip.truck)
-        or any(party in (one.importer, one.manufacturer) for one in trip.shipments)
-    )
 
 
 def _holds_card(crossing: Crossing, reference: Reference, card: str) -> bool:

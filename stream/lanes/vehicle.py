@@ -6,7 +6,7 @@ from typing import NamedTuple
 from schemas.reference import Credential, Membership, Party, Shipment, Trip
 from stream.lanes.join import Joined, Known
 from stream.lanes.rows import Crossing
-from stream.lanes.statuses import moment_of, state_at
+from stream.lanes.statuses import moment_of, standing, state_at
 from stream.policy.eligibility import Goods, Holder, Load, Programmes, Vehicle
 from stream.reference import Reference
 
@@ -72,7 +72,7 @@ def _holders(joined: Joined, reference: Reference, moment: AsOf) -> Iterator[Hol
 def _held(card: Credential, reference: Reference, moment: AsOf) -> Holder:
     flag = reference.credential_flag(card.credential_id)
     state = state_at(card, moment.at_us, moment.known_by_us)
-    if flag is not None and not flag.cleared:
+    if standing(flag, moment.known_by_us):
         state = "flagged"
     return Holder(known=True, programme=card.programme, state=state)
 

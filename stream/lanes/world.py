@@ -1,6 +1,7 @@
 """The crossings of a partition while a step changes them: the state with the step's own changes laid over it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -39,6 +40,8 @@ class World:
 
     def changed(self) -> Iterator[Crossing]:
         """Crossings that this step has put, in the order of their numbers."""
+        if len(self._over) < 2:
+            return iter(list(self._over.values()))
         return iter(sorted(self._over.values(), key=lambda one: one.number))
 
     def get(self, crossing_id: str) -> Crossing | None:
@@ -58,12 +61,25 @@ class World:
         """Whether the crossing existed before this step."""
         return self.state.crossing(crossing_id) is not None
 
-    def put(self, crossing: Crossing) -> Crossing:
-        """Keep the crossing with its stays in order and everything that follows from the evidence."""
-        normal = normalised(crossing, self.reference)
+    def put(self, crossing: Crossing, **changes: Any) -> Crossing:
+        """Keep the crossing, changed, with its stays in order and everything that follows from the evidence."""
+        normal = normalised(crossing, self.reference, changes)
         self._over[crossing.crossing_id] = normal
-        self._newest = max(self._newest, newest_of(normal))
+        newest = newest_of(normal)
+        self._newest = max(self._newest, newest)
         return normal
+
+    def grow(
+        self, crossing: Crossing, heard: tuple[Heard, ...], last_us: int, at_us: int
+    ) -> Crossing:
+        """Keep the crossing with a longer stay, from which nothing follows but that (`grows_quietly`)."""
+        now = self._over[crossing.crossing_id] = replace(
+            crossing,
+            heard=heard,
+            last_us=max(crossing.last_us, last_us),
+            at_us=max(crossing.at_us, at_us),
+        )
+        return now
 
     def put_settled(self, crossing: Crossing) -> None:
         """Keep a crossing that is normal already."""
@@ -125,8 +141,12 @@ class World:
         if not over:
             return found
         now = [over.get(one.crossing_id, one) for one in found]
-        ids = {one.crossing_id for one in found}
-        now.extend([one for name, one in over.items() if name not in ids])
+        for name, crossing in over.items():
+            for one in found:
+                if one.crossing_id == name:
+                    break
+            else:
+                now.append(crossing)
         return now
 
     # ---- words without a crossing
@@ -143,6 +163,16 @@ class World:
                 rows[event_id] = row
         return sorted(rows.values(), key=lambda one: (one.word.at_us, one.word.event_id))
 
+    def pending_for(self, lane: str | None) -> list[Pending]:
+        """Those about a lane as the step stands; None: those that name a crossing, or nothing."""
+        if not self._pending:
+            return self.state.pending_for(lane)
+        return [
+            one
+            for one in self.pending()
+            if (None if one.word.named is not None else one.word.lane) == lane
+        ]
+
     def set_pending(self, event_id: str, row: Pending | None) -> None:
         """A word has no crossing (any more), or has one."""
         if row is not None:
@@ -154,21 +184,26 @@ class World:
         return list(self._pending.items())
 
 
-def normalised(crossing: Crossing, reference: Reference) -> Crossing:
-    """Stays in order, and the direction, times and end that follow from them."""
-    heard, crowded = ordered(crossing.heard)
+def normalised(
+    crossing: Crossing, reference: Reference, changes: dict[str, Any] | None = None
+) -> Crossing:
+    """The crossing, changed, with its stays in order, and the direction, times and end that follow from them."""
+    changes = changes or {}
+    heard, crowded = ordered(changes.get("heard", crossing.heard))
+    at_us = changes.get("at_us", crossing.at_us)
+    rulings = changes.get("rulings", crossing.rulings)
     direction = heard[0].direction if heard else crossing.direction
-    began_us = heard[0].first_us if heard else crossing.at_us
+    began_us = heard[0].first_us if heard else at_us
     in_motion = releases_in_motion(reference, crossing.pair, direction, began_us)
-    end = end_of(heard, crossing.rulings, direction, in_motion=in_motion)
-    return replace(
-        crossing,
-        heard=heard,
-        crowded=crossing.crowded or crowded,
-        direction=direction,
-        in_motion=in_motion,
-        first_us=began_us,
-        last_us=max((one.last_us for one in heard), default=crossing.at_us),
-        how=None if end is None else end.how,
-        ended_at_us=None if end is None else end.at_us,
-    )
+    end = end_of(heard, rulings, direction, in_motion=in_motion)
+    changes |= {
+        "heard": heard,
+        "crowded": crossing.crowded or crowded,
+        "direction": direction,
+        "in_motion": in_motion,
+        "first_us": began_us,
+        "last_us": max([one.last_us for one in heard]) if heard else at_us,
+        "how": None if end is None else end.how,
+        "ended_at_us": None if end is None else end.at_us,
+    }
+    return replace(crossing, **changes)

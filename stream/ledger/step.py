@@ -1,43 +1,31 @@
 """The ledger stage: one border record a person, whose entry into one country is the exit from the other.
 
 An end with `entered` gives a record; a later end of the same crossing and person that says otherwise retracts
-it; one that says `entered` again, differently, corrects it. All under one `record_id`.
+it; one that says `entered` again, differently, corrects it. All under one `record_id`. Each change looks at the
+records beside it in the person's chain again, and revises those of which something changed.
 """
 
-from datetime import UTC, datetime
+from bisect import bisect
 from typing import Final
 
-import msgspec
+from msgspec.structs import replace
 
-from schemas.border import BorderEntry, BorderExit, BorderRecord, CrossingEnded
+from schemas.alert import Rejected
+from schemas.border import BorderRecord, Closure, CrossingEnded
+from schemas.gate import Tick
 from schemas.ids import record_id
+from schemas.topics import topic_key
+from schemas.wire import encode
+from stream.ledger.exchange import exchanged, party_changed, site_changed, taken_over
+from stream.ledger.forget import pass_time
+from stream.ledger.record import border_record, take
+from stream.ledger.rows import RecordRow
+from stream.ledger.state import LedgerState, is_over
+from stream.ledger.stays import DISORDER_US, derive, opened
+from stream.ledger.waiting import close, difference, too_late
 from stream.reference import Reference
-from stream.stage import NOTHING, Given, Input, Output, Stage, Step
+from stream.stage import NOTHING, Given, Input, Output, ReferenceChanged, Stage, Step, TakenOver
 from stream.state import Change, KeyedState
-
-#: Canada's Customs Act s.93.1: entry and exit information is kept 15 years.
-RETENTION_YEARS: Final = 15
-RETENTION_CLASS: Final = "entry_exit_15y"
-
-
-class LedgerRow(msgspec.Struct, frozen=True, kw_only=True, tag="ledger_row"):
-    """What the ledger last wrote for a person's crossing, and the end that it came from."""
-
-    end_revision: int
-    record: BorderRecord
-
-
-class LedgerState(KeyedState):
-    """Records by id."""
-
-    def __init__(self) -> None:
-        """Empty."""
-        super().__init__(LedgerRow)
-
-    def row(self, record: str) -> LedgerRow | None:
-        """The row of a record id."""
-        row = self.get(record)
-        return row if isinstance(row, LedgerRow) else None
 
 
 class Ledger:
@@ -46,93 +34,136 @@ class Ledger:
     name = "ledger"
     input = "crossings"
     changelog = "ledger-changelog"
-    references: tuple[str, ...] = ()
-    ticks = False
+    references: tuple[str, ...] = ("parties", "sites")
+    ticks = True
 
     def new_state(self) -> LedgerState:
         """The empty state of one partition."""
         return LedgerState()
 
-    def step(self, state: KeyedState, reference: Reference, given: Given) -> Step:  # noqa: ARG002
+    def step(self, state: KeyedState, reference: Reference, given: Given) -> Step:
         """What follows from one record."""
         if not isinstance(state, LedgerState):
             raise TypeError(f"the ledger stage needs a LedgerState, got {type(state).__name__}")
+        if isinstance(given, Input):
+            return _taken(state, reference, given)
         match given:
-            case Input(message=CrossingEnded(person=str() as person) as ended):
-                return _record(state, ended, person)
+            case ReferenceChanged(topic="parties", key=key, message=message):
+                return party_changed(state, reference, key, message)
+            case ReferenceChanged(topic="sites", key=key):
+                return site_changed(state, reference, key)
+            case TakenOver():
+                return taken_over(state, reference)
             case _:
-                return NOTHING  # nobody known: the lanes stage keeps it in the unmatched queue
+                return NOTHING
 
 
 LEDGER: Final[Stage] = Ledger()
 
 
-def _record(state: LedgerState, ended: CrossingEnded, person: str) -> Step:
+def _taken(state: LedgerState, reference: Reference, given: Input) -> Step:
+    message = given.message
+    if isinstance(message, CrossingEnded):
+        if message.person is None:
+            return NOTHING  # nobody known: the lanes stage keeps it in the unmatched queue
+        if message.entered.country == message.left.country:
+            return _refused(given, message, "$.left.country: the country that is entered")
+        return _told(state, reference, _ended(state, message, message.person))
+    if isinstance(message, Tick):
+        return pass_time(state, message.at_us)
+    return close(state, message) if isinstance(message, Closure) else NOTHING
+
+
+def _ended(state: LedgerState, ended: CrossingEnded, person: str) -> Step:
+    """The record of the end and what becomes of the records beside it."""
     key = record_id(ended.crossing_id, person)
-    before = state.row(key)
-    if before is not None and ended.revision <= before.end_revision:
+    old = state.record(key)
+    if old is not None and ended.revision <= old.end_revision:
         return NOTHING
-    record = _next(before, ended, person)
-    if record is None:
-        return NOTHING
-    row = LedgerRow(end_revision=ended.revision, record=record)
-    if before is not None and before.record == record:
-        return Step([Change(key, row)], [])
-    return Step([Change(key, row)], [Output("border-records", record)])
+    taken, differs = take(old, ended, person, key)
+    if old is None and _is_too_late(state, taken):
+        return Step([], [Output("unmatched", too_late(taken))]) if differs else NOTHING
+    if not differs:
+        return Step([Change(key, taken)], [])
+    return _revised(state, old if old is not None and old.in_force else None, taken, ended.at_us)
 
 
-def _next(before: LedgerRow | None, ended: CrossingEnded, person: str) -> BorderRecord | None:
-    if ended.how != "entered":
-        if before is None:
-            return None
-        if before.record.state == "retracted":
-            return before.record
-        return msgspec.structs.replace(
-            before.record,
-            state="retracted",
-            revision=before.record.revision + 1,
-            source_event_ids=ended.source_event_ids,
-        )
-    record = BorderRecord(
-        record_id=record_id(ended.crossing_id, person),
-        crossing_id=ended.crossing_id,
-        person=person,
-        role=ended.role or "person",
-        pair=ended.pair,
-        revision=1 if before is None else before.record.revision + 1,
-        state="live" if before is None else "corrected",
-        entry=BorderEntry(
-            country=ended.entered.country,
-            office_code=ended.entered.office_code,
-            authority=ended.entered.authority,
-            lane=ended.entered.lane,
-            at_us=ended.at_us,
-        ),
-        exit=BorderExit(
-            country=ended.left.country, office_code=ended.left.office_code, at_us=ended.at_us
-        ),
-        source_event_ids=ended.source_event_ids,
-        retention_class=RETENTION_CLASS,
-        delete_after_us=years_later(ended.at_us, RETENTION_YEARS),
+def _revised(state: LedgerState, old: RecordRow | None, taken: RecordRow, at_us: int) -> Step:
+    """Put the record into its person's chain, or take it out, and write what changed there."""
+    chain = [row for row in state.records_of(taken.person) if row.in_force and row is not old]
+    touched: set[int] = set()
+    if taken.in_force:
+        at = _position(chain, taken)
+        chain.insert(at, taken)
+        touched = {at, at + 1}
+        # What comes later changes nothing of the record before it, and neither did what came later still.
+        if at and taken.at_us - chain[at - 1].at_us <= DISORDER_US:
+            touched.add(at - 1)
+    if old is not None:
+        gap = _position(chain, old)
+        touched |= {gap - 1, gap}
+    before = [] if old is None else [old]
+    after = [] if taken.in_force else [taken]
+    for at in sorted(touched):
+        if 0 <= at < len(chain):
+            row, now = chain[at], _derived(state, chain, at)
+            if row is taken:
+                after.append(now)
+            elif now is not row:
+                before.append(row)
+                after.append(replace(now, revision=row.revision + 1))
+    outputs = [Output("border-records", border_record(row)) for row in after]
+    outputs += difference(state, before, after, f"record:{taken.record_id}", at_us)
+    return Step([Change(row.record_id, row) for row in after], outputs)
+
+
+def _position(chain: list[RecordRow], row: RecordRow) -> int:
+    """Where the record stands among others, or would stand."""
+    if not chain or chain[-1].at_us < row.at_us:
+        return len(chain)
+    return bisect(chain, row.place, key=_place)
+
+
+def _derived(state: LedgerState, chain: list[RecordRow], at: int) -> RecordRow:
+    """The record as those beside it make it; itself where nothing changes."""
+    row = chain[at]
+    before = opened(chain[at - 1]) if at else state.stay_before(row.person)
+    after = chain[at + 1] if at + 1 < len(chain) else None
+    baseline, before, anomalies = derive(before, row, after)
+    if (baseline, before, anomalies) == (row.baseline, row.before, row.anomalies):
+        return row
+    return replace(row, baseline=baseline, before=before, anomalies=anomalies)
+
+
+def _place(row: RecordRow) -> tuple[int, str]:
+    return row.place
+
+
+def _told(state: LedgerState, reference: Reference, step: Step) -> Step:
+    """The step with what the two countries are told of its records."""
+    for _, message in tuple(step.outputs):
+        if isinstance(message, BorderRecord):
+            more = exchanged(state, reference, message)
+            step.changes.extend(more.changes)
+            step.outputs.extend(more.outputs)
+    return step
+
+
+def _is_too_late(state: LedgerState, row: RecordRow) -> bool:
+    """Whether the record would stand among those that are forgotten."""
+    return state.now_us is not None and is_over(row, state.now_us)
+
+
+def _refused(given: Input, ended: CrossingEnded, detail: str) -> Step:
+    """An end that cannot be, as a dead letter."""
+    dead = Rejected(
+        stage=LEDGER.name,
+        topic=LEDGER.input,
+        partition=given.partition,
+        offset=given.offset,
+        key=topic_key(ended).encode(),
+        raw=encode(ended),
+        reason="invalid",
+        detail=detail,
     )
-    if before is not None and _same(before.record, record):
-        return before.record
-    return record
-
-
-def _same(old: BorderRecord, new: BorderRecord) -> bool:
-    """Whether a new record says what the old one says and the old one is in force."""
-    return old.state != "retracted" and old == msgspec.structs.replace(
-        new, revision=old.revision, state=old.state, source_event_ids=old.source_event_ids
-    )
-
-
-def years_later(at_us: int, years: int) -> int:
-    """The same day and time so many calendar years later, UTC; 28 February for the 29th."""
-    try:
-        then = datetime.fromtimestamp(at_us // 1_000_000, UTC)
-        day = 28 if (then.month, then.day) == (2, 29) else then.day
-        later = then.replace(year=then.year + years, day=day)
-    except (ValueError, OverflowError, OSError):
-        return at_us + years * 366 * 86_400_000_000
-    return int(later.timestamp()) * 1_000_000 + at_us % 1_000_000
+    return Step([], [Output("rejected", dead)])

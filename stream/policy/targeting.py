@@ -55,6 +55,8 @@ class Targeted(NamedTuple):
     shadow: tuple[str, ...] = ()
     #: Rules that failed on these inputs: they refer nobody, and the notice says so.
     failed: tuple[str, ...] = ()
+    #: Rules on trial that failed: no notice says so.
+    shadow_failed: tuple[str, ...] = ()
 
 
 _TEXTS: Final = cel.Type.List(cel.Type.STRING)
@@ -81,11 +83,16 @@ _REMEMBERED: Final = 4_096
 
 
 def broken_rules(pack: TargetingPack) -> list[Broken]:
-    """What is wrong with the rules of a pack, in their order."""
+    """What is wrong with the rules of a pack, in their order, and with who answers for it."""
     found = [wrong for rule in pack.rules if (wrong := _broken(rule)) is not None]
     ids = [rule.id for rule in pack.rules]
     twice = sorted({one for one in ids if ids.count(one) > 1})
-    return found + [Broken(one, 1, 1, "two rules have this id") for one in twice]
+    found += [Broken(one, 1, 1, "two rules have this id") for one in twice]
+    if len(set(pack.owners)) != len(pack.owners):
+        found.append(
+            Broken(pack.policy_id, 1, 1, "an owner stands twice: each country answers for it")
+        )
+    return found
 
 
 def targeted(packs: Iterable[TargetingPack], inputs: Inputs, moment: Moment) -> Targeted:
@@ -93,16 +100,26 @@ def targeted(packs: Iterable[TargetingPack], inputs: Inputs, moment: Moment) -> 
     causes: set[str] = set()
     shadow: set[str] = set()
     failed: set[str] = set()
-    for pack in in_force(packs, moment):
-        if inputs.direction not in pack.directions or pack.pair not in (None, inputs.pair):
-            continue
+    shadow_failed: set[str] = set()
+    for pack in asked(packs, inputs.pair, inputs.direction, moment):
         for rule, holds in _evaluated(pack, inputs):
             name = f"{pack.policy_id}.{rule.id}@{pack.version}"
             if holds is None:
-                failed.add(name)
+                (shadow_failed if rule.shadow else failed).add(name)
             elif holds:
                 (shadow if rule.shadow else causes).add(f"targeted:{name}")
-    return Targeted(tuple(sorted(causes)), tuple(sorted(shadow)), tuple(sorted(failed)))
+    return Targeted(*(tuple(sorted(names)) for names in (causes, shadow, failed, shadow_failed)))
+
+
+def asked(
+    packs: Iterable[TargetingPack], pair: str, direction: str, moment: Moment
+) -> list[TargetingPack]:
+    """The packs in force for a pair and direction."""
+    return [
+        pack
+        for pack in in_force(packs, moment)
+        if direction in pack.directions and pack.pair in (None, pair)
+    ]
 
 
 def _evaluated(pack: TargetingPack, inputs: Inputs) -> Iterator[tuple[TargetingRule, bool | None]]:

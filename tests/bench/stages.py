@@ -1,13 +1,19 @@
 """How many gate events the lanes and ledger stages take on one core, and what a bare decode costs beside them.
 
-`./run bench stages`. Trucks follow each other through one lane, each with three tags, a trip and a decision. Printed are
-CPU-bound rates; the ratio is what a slower or busier machine does not change.
+`./run bench stages [CREDENTIALS …]`. Trucks follow each other through one lane, each with three tags, a trip and a
+decision, past a reference table with so many cards (10,000 and 1,000,000 where nothing is said: the rates should be
+alike). Printed are CPU-bound rates; the ratio is what a slower or busier machine does not change. Then what an
+event costs by its kind.
 """
 
+import gc
+import sys
 import time
+from collections import Counter, defaultdict
 
 import msgspec
 
+from schemas.gate import Sighting
 from schemas.message import Message
 from schemas.reference import TripTrailer
 from schemas.topics import partition_of, topic_key
@@ -94,31 +100,72 @@ def through(stage: Stage, state: KeyedState, reference: Reference, record: Recor
     return written
 
 
-def main() -> None:
-    """Print the figures."""
-    rows, events = traffic()
+def filled(rows: list[Message], credentials: int) -> Reference:
+    """The table with the traffic's rows and cards of others up to the count."""
     reference = Reference(PORTS)
     for row in rows:
         reference.fold(TOPIC_OF[type(row)], topic_key(row), row)
+    for number in range(len(rows), credentials):
+        row = card(f"k1.{number:032x}", f"person:x{number}")
+        reference.fold("credentials", row.token, row)
+    return reference
+
+
+def kind_of(event: Message) -> str:
+    """What an event tells, and where."""
+    name = str(event.__struct_config__.tag)
+    return f"{name} {event.position}" if isinstance(event, Sighting) else name
+
+
+def measured(
+    records: list[Record], kinds: list[str], reference: Reference
+) -> tuple[float, dict[str, float], int]:
+    """CPU seconds in all and by kind, and the rows of the ledger's state."""
+    lanes, ledger = LANES.new_state(), LEDGER.new_state()
+    spent: defaultdict[str, float] = defaultdict(float)
+    began = last = time.process_time()
+    for record, kind in zip(records, kinds, strict=True):
+        for end in through(LANES, lanes, reference, record):
+            through(LEDGER, ledger, reference, end)
+        now = time.process_time()
+        spent[kind] += now - last
+        last = now
+    return last - began, spent, len(ledger)
+
+
+def main() -> None:
+    """Print the figures."""
+    rows, events = traffic()
     place = partition_of(PAIR.encode(), 6)
     records = [
         Record("gate-events", place, n, PAIR.encode(), encode(event), (), 0)
         for n, event in enumerate(events)
     ]
+    kinds = [kind_of(event) for event in events]
     began = time.process_time()
     for record in records:
         encode(decode(record.topic, record.value or b""))
     bare = time.process_time() - began
-    lanes, ledger = LANES.new_state(), LEDGER.new_state()
-    began = time.process_time()
-    for record in records:
-        for end in through(LANES, lanes, reference, record):
-            through(LEDGER, ledger, reference, end)
-    staged = time.process_time() - began
-    print(f"{len(records)} events, {TRUCKS} trucks, {len(ledger)} border records")
+    print(f"{len(records)} events, {TRUCKS} trucks")
     print(f"decode and encode alone   {len(records) / bare:10,.0f} events/s")
-    print(f"lanes and ledger stages   {len(records) / staged:10,.0f} events/s")
-    print(f"ratio                     {staged / bare:10.1f} times a bare decode and encode")
+    sizes = [int(one) for one in sys.argv[1:]] or [10_000, 1_000_000]
+    staged: float = 0.0
+    spent: dict[str, float] = {}
+    for size in sizes:
+        reference = filled(rows, size)
+        # The table is there for days: it is not what the collector has to go through.
+        gc.freeze()
+        staged, spent, in_ledger = measured(records, kinds, reference)
+        print(
+            f"lanes and ledger stages   {len(records) / staged:10,.0f} events/s"
+            f"   {size:,} credentials, {in_ledger} rows in the ledger's state"
+        )
+        print(f"ratio                     {staged / bare:10.1f} times a bare decode and encode")
+        gc.unfreeze()
+    counts = Counter(kinds)
+    for kind in sorted(spent, key=lambda one: -spent[one]):
+        share = spent[kind] / staged
+        print(f"{kind:24} {spent[kind] / counts[kind] * 1e6:8.0f} µs {share:7.1%} {counts[kind]:7}")
 
 
 if __name__ == "__main__":

@@ -3,21 +3,34 @@
 from collections.abc import Callable
 
 from schemas.message import Message
+from schemas.reference import Person
+from schemas.restricted import Listing, WatchListEntry
 from tests.stream.border import Desk, card, site, trip
 
 TRUCKS = 12
 
 
 def rows() -> list[Message]:
-    """The site, everybody's card and tag, and a trip for every second truck."""
+    """The site, everybody's card and tag, a trip for every second truck, and a driver on a watch list."""
     found: list[Message] = [site()]
     for n in range(TRUCKS):
         found += [card(f"k1.p{n}", f"person:{n}"), card(f"k1.t{n}", f"truck:{n}", "truck_tag")]
+        if n % 3:
+            found.append(Person(id=f"person:{n}", key_id="seal-1", s92=b"sealed", rest=b"kept"))
         if n % 2:
             found.append(
                 trip(f"ABCD{n:04}", drivers=(f"person:{n}",), truck=f"truck:{n}", trailers=())
             )
-    return found
+    listing = Listing(
+        list_id="tco-us",
+        version=1,
+        entry_id="e1",
+        owner="US",
+        effective_from_us=0,
+        accepted_at_us=0,
+        reason="call the desk",
+    )
+    return [*found, WatchListEntry(credential_id="cr-k1.p7", listings=(listing,))]
 
 
 def events() -> list[Message]:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, func, select
 
 from stream.database.engine import engine_for
 from stream.database.migrate import migrate
-from stream.database.tables import arrival_notices, border_records
+from stream.database.tables import arrival_notices, border_records, exchange_status
 from tests.crash.killing import ROOT, undisturbed
 
 pytestmark = pytest.mark.timeout(120)
@@ -34,7 +34,7 @@ def counts(engine: Engine) -> list[int | None]:
     with engine.connect() as connection:
         return [
             connection.scalar(select(func.count()).select_from(table))
-            for table in (arrival_notices, border_records)
+            for table in (arrival_notices, border_records, exchange_status)
         ]
 
 
@@ -43,15 +43,17 @@ async def test_killed_around_its_transaction_the_sink_loses_and_doubles_nothing(
 ) -> None:
     log_url, url = f"sqlite:{tmp_path / 'log.db'}", f"sqlite:///{tmp_path / 'ledger.db'}"
     wanted = await undisturbed(log_url)
+    told = len(wanted["exchange-us"]) + len(wanted["exchange-mx"])
+    expected = [len(wanted["arrivals"]), len(wanted["border-records"]), told]
     engine = engine_for(url)
     migrate(engine)
     assert sink(log_url, url, "sink.polled:1") == -signal.SIGKILL
     assert sink(log_url, url, "sink.before:1") == -signal.SIGKILL
-    assert counts(engine) == [0, 0]
+    assert counts(engine) == [0, 0, 0]
     assert sink(log_url, url, "sink.after:1") == -signal.SIGKILL
     assert sum(number or 0 for number in counts(engine)) > 0
     assert sink(log_url, url) == 0
-    assert counts(engine) == [len(wanted["arrivals"]), len(wanted["border-records"])]
+    assert counts(engine) == expected
     assert sink(log_url, url) == 0
-    assert counts(engine) == [len(wanted["arrivals"]), len(wanted["border-records"])]
+    assert counts(engine) == expected
     engine.dispose()

@@ -13,6 +13,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaTopicPartition
 
+from schemas.audit import Audit
+from schemas.wire import decode
+from stream.audit_check import AuditCheck
 from stream.lifetime import FENCED
 from stream.log.open import open_log
 from stream.log.url import KafkaUrl, parse_log_url
@@ -44,11 +47,21 @@ CHANGELOGS = ("lanes-changelog", "ledger-changelog")
 def wanted(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """What a run gives that nobody disturbs."""
     found = asyncio.run(undisturbed(f"sqlite:{tmp_path_factory.mktemp('undisturbed') / 'log.db'}"))
-    assert {topic: len(found[topic]) for topic in ("crossings", "border-records", "unmatched")} == {
+    topics = ("crossings", "border-records", "unmatched", "referrals-restricted")
+    told = ("exchange-us", "exchange-ca", "exchange-mx")
+    assert {topic: len(found[topic]) for topic in (*topics, *told)} == {
         "crossings": 12,
         "border-records": 10,
+        "exchange-us": 10,
+        "exchange-ca": 0,
+        "exchange-mx": 10,
         "unmatched": 2,
+        "referrals-restricted": 2,
     }
+    rows = [decode("audit", value or b"") for _, _, value in found["audit"]]
+    check = AuditCheck()
+    assert [one for row in rows if isinstance(row, Audit) for one in check.take(row)] == []
+    assert check.rows >= 2 * 12
     return found
 
 
@@ -62,8 +75,8 @@ def restored(journal: list[dict[str, object]]) -> object:
     return next(line["state_rows"] for line in journal if line["event"] == "taken over")
 
 
-#: The first six commits of a run are those of its first round, one a partition: ticks come with it.
-@pytest.mark.parametrize("passage", [2, 11])
+#: The first twelve commits of a run are those of its first round, one a partition and stage: ticks come with it.
+@pytest.mark.parametrize("passage", [2, 17])
 @pytest.mark.parametrize("point", [*WORKER_POINTS, *COMMIT_POINTS])
 async def test_killed_at_any_point_on_sqlite_the_end_is_the_same(
     sqlite_url: str, wanted: Written, point: str, passage: int
@@ -80,7 +93,7 @@ async def test_open_crossings_come_back_from_the_changelog(
     sqlite_url: str, wanted: Written
 ) -> None:
     await fill(sqlite_url)
-    die(sqlite_url, "commit.after:11")
+    die(sqlite_url, "commit.after:17")
     open_crossings = {key for _, key, _ in (await written(sqlite_url))["arrivals"]}
     ended = len((await written(sqlite_url))["crossings"])
     assert len(open_crossings) > ended
@@ -108,7 +121,7 @@ async def test_killed_again_and_again_also_while_restoring_the_end_is_the_same(
 
 
 @pytest.mark.parametrize(
-    "point", ["commit.sent:25", "commit.before:11", "commit.after:11", "worker.stepped:5"]
+    "point", ["commit.sent:25", "commit.before:17", "commit.after:17", "worker.stepped:5"]
 )
 async def test_killed_at_any_point_on_kafka_the_end_is_the_same(
     kafka_url: str, wanted: Written, point: str
@@ -128,7 +141,7 @@ async def test_killed_on_kafka_while_restoring_the_end_is_the_same(
     kafka_url: str, wanted: Written
 ) -> None:
     await fill(kafka_url)
-    for point in ("commit.before:11", "worker.restoring:3", "commit.sent:9"):
+    for point in ("commit.before:17", "worker.restoring:3", "commit.sent:9"):
         die(kafka_url, point)
     await finish(kafka_url)
     same_end(await written(kafka_url), wanted)
@@ -156,7 +169,7 @@ async def aborted(url: str) -> int:
         seen = 0
         while [place for place in places if await consumer.position(place) < ends[place]]:
             found = await consumer.getmany(timeout_ms=200)
-            seen += sum(len(records) for records in found.values())
+            seen += sum(one.key != b"tick" for records in found.values() for one in records)
     finally:
         await consumer.stop()
     return seen - committed
@@ -167,7 +180,7 @@ async def aborted(url: str) -> int:
     [
         ("sqlite", "worker.stepped:5:stop"),
         ("kafka", "worker.stepped:5:stop"),
-        ("kafka", "commit.before:11:stop"),
+        ("kafka", "commit.before:17:stop"),
     ],
 )
 async def test_a_worker_stopped_with_work_in_hand_can_commit_none_of_it_later(

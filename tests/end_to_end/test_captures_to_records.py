@@ -219,7 +219,7 @@ async def test_each_frame_once_gives_counted_glimpses_and_no_crossing(
         assert events.of(SightingSeen) == []
         await consumed(kafka_url)
         async with await open_log(kafka_url) as log:
-            for topic in ("arrivals", "crossings", "border-records"):
+            for topic in ("arrivals", "unmatched", "border-records"):
                 bounds = await log.bounds([TopicPartition(topic, n) for n in range(6)])
                 assert all(first == end for first, end in bounds.values()), topic
 

@@ -18,7 +18,7 @@ from stream.ndjson import Line, parse_line
 from tests.gateway.broker import find_mosquitto
 from tests.needs import missing
 
-PROGRAMS = ("broker", "traffic", "trips", "lanes", "ledger", "gateway", "officer", "sink")
+PROGRAMS = ("broker", "traffic", "trips", "lanes", "watch", "ledger", "gateway", "officer", "sink")
 
 
 class Demo:

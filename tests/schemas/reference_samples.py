@@ -9,11 +9,13 @@ from schemas.reference import (
     CredentialStatus,
     Finding,
     Membership,
+    OfficeHours,
     Party,
     Person,
     Plate,
     Shipment,
     Site,
+    SiteCoordinates,
     SiteLane,
     SiteOffice,
     SiteReadPoint,
@@ -179,7 +181,11 @@ REFERENCE_SAMPLES: Final[tuple[Message, ...]] = (
         effective_from_us=_T,
         offices=(
             SiteOffice(
-                country="US", office_code="2304", authority="CBP", timezone="America/Chicago"
+                country="US",
+                office_code="2304",
+                authority="CBP",
+                timezone="America/Chicago",
+                hours=(OfficeHours(days=(0, 1, 2), from_min=360, until_min=1_440),),
             ),
         ),
         lanes=(
@@ -190,5 +196,6 @@ REFERENCE_SAMPLES: Final[tuple[Message, ...]] = (
         read_points=(
             SiteReadPoint(id="L01-primary", lane="L01", position="primary", to_booth_s=0),
         ),
+        coordinates=SiteCoordinates(latitude=27.6, longitude=-99.5, source="a survey"),
     ),
 )

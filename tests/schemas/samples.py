@@ -4,7 +4,16 @@ from typing import Final
 
 from schemas.alert import Alert, Rejected
 from schemas.arrival import ArrivalNotice, Eligibility, Link
-from schemas.border import BorderEntry, BorderExit, BorderRecord, CrossingEnded, Side, Unmatched
+from schemas.border import (
+    BorderEntry,
+    BorderExit,
+    BorderRecord,
+    Closure,
+    CrossingEnded,
+    Side,
+    Stay,
+    Unmatched,
+)
 from schemas.gate import (
     Correction,
     Decision,
@@ -19,21 +28,13 @@ from schemas.gate import (
     TagProof,
     Tick,
 )
+from schemas.lane_wait import LaneWait
 from schemas.message import Message
-from schemas.policy import (
-    FilingLimits,
-    GatewayKey,
-    LaneRules,
-    ProgrammeLane,
-    Recognition,
-    ReferralRates,
-    Switches,
-    TargetingPack,
-    TargetingRule,
-    TierRate,
-)
-from schemas.watch import CredentialFlag, CredentialSighting
+from tests.schemas.exchange_samples import EXCHANGE_SAMPLES
+from tests.schemas.policy_samples import POLICY_SAMPLES
 from tests.schemas.reference_samples import REFERENCE_SAMPLES, SHIPMENT
+from tests.schemas.referral_samples import REFERRAL_SAMPLES
+from tests.schemas.watch_samples import WATCH_SAMPLES
 
 _T: Final = 1_772_460_000_000_000
 _TOKEN: Final = "k1.00112233445566778899aabbccddeeff"
@@ -144,101 +145,7 @@ SAMPLES: Final[tuple[Message, ...]] = (
         to_at_us=_T - 1,
         reason="the co-driver's card was keyed",
     ),
-    GatewayKey(
-        policy_id="gateway_key:gw1:630dcd2966c43366",
-        effective_from_us=_T,
-        effective_to_us=_T + 1,
-        accepted_at_us=_T,
-        source="made by gatebook gateway keygen",
-        gateway="gw1",
-        key_id="630dcd2966c43366",
-        public_key=bytes(range(32)),
-    ),
-    LaneRules(
-        policy_id="lane_rules:lar-wtb:MX>US",
-        effective_from_us=_T,
-        effective_to_us=_T + 1,
-        accepted_at_us=_T,
-        source="unverified",
-        direction="MX>US",
-        pair="lar-wtb",
-        programmes=(
-            ProgrammeLane(
-                name="fast",
-                lane="fast",
-                tier="T2",
-                loads=("loaded", "empty", "bobtail"),
-                drivers=("FAST",),
-                carrier=(("C-TPAT",),),
-                importer=(("C-TPAT",),),
-                manufacturer=(("C-TPAT",),),
-                sealed=True,
-                bars_other_department=True,
-            ),
-        ),
-        vetted=("FAST",),
-    ),
-    Recognition(
-        policy_id="recognition:C-TPAT:OEA",
-        effective_from_us=_T,
-        effective_to_us=_T + 1,
-        accepted_at_us=_T,
-        source="unverified",
-        programmes=("C-TPAT", "OEA"),
-        opens_lanes=True,
-    ),
-    FilingLimits(
-        policy_id="filing_limits:lar-wtb:MX>US",
-        effective_from_us=_T,
-        effective_to_us=_T + 1,
-        accepted_at_us=_T,
-        source="unverified",
-        direction="MX>US",
-        pair="lar-wtb",
-        minutes=60,
-        fast_minutes=30,
-        empties_exempt=True,
-    ),
-    Switches(
-        policy_id="switches:lar-wtb",
-        effective_from_us=_T,
-        effective_to_us=_T + 1,
-        accepted_at_us=_T,
-        source="unverified",
-        release_in_motion=True,
-        require_signatures=True,
-        use_unverified=True,
-    ),
-    ReferralRates(
-        policy_id="referral_rates:lar-wtb:MX>US",
-        effective_from_us=_T,
-        effective_to_us=_T + 1,
-        accepted_at_us=_T,
-        source="unverified",
-        direction="MX>US",
-        pair="lar-wtb",
-        key_sha256="ab" * 32,
-        rates=(TierRate(tier="T0", per_million=100_000),),
-    ),
-    TargetingPack(
-        policy_id="targeting:south",
-        effective_from_us=_T,
-        effective_to_us=_T + 1,
-        accepted_at_us=_T,
-        source="unverified",
-        version=3,
-        directions=("MX>US",),
-        pair="lar-wtb",
-        owners=("CBP", "ANAM"),
-        rules=(
-            TargetingRule(
-                id="no_driver",
-                cel="drivers_read == 0",
-                reason="nobody's card was heard",
-                shadow=True,
-            ),
-        ),
-    ),
+    *POLICY_SAMPLES,
     Decision(
         event_id="booth-1.e1.1",
         pair="lar-wtb",
@@ -254,6 +161,21 @@ SAMPLES: Final[tuple[Message, ...]] = (
         lane="L01",
     ),
     *REFERENCE_SAMPLES,
+    LaneWait(
+        pair="lar-wtb",
+        lane="L01",
+        direction="MX>US",
+        lane_class="fast",
+        from_us=_T,
+        until_us=_T + 900_000_000,
+        served=31,
+        measured=29,
+        p50_s=1_260,
+        p90_s=1_810,
+        open_vehicles=12,
+        complete=True,
+        at_us=_T + 1_020_000_000,
+    ),
     ArrivalNotice(
         crossing_id="8f0d0bd6-6a0e-5f0c-9f5c-2f9d4d1f3b11",
         revision=3,
@@ -290,30 +212,6 @@ SAMPLES: Final[tuple[Message, ...]] = (
         source_event_ids=("gw1.e1.1",),
         at_us=_T,
     ),
-    CredentialSighting(
-        credential_id="card:0001",
-        token=_TOKEN,
-        tid_token="t1.0011",
-        pair="lar-wtb",
-        lane="L01",
-        read_point="L01-primary",
-        position="primary",
-        direction="MX>US",
-        first_us=_T,
-        last_us=_T + 1,
-        at_us=_T + 2,
-        clock_source="ntp",
-        source_event_id="gw1.e1.1",
-        crossing_id="8f0d0bd6-6a0e-5f0c-9f5c-2f9d4d1f3b11",
-        untrusted=True,
-    ),
-    CredentialFlag(
-        credential_id="card:0001",
-        kind="impossible_travel",
-        at_us=_T,
-        evidence=("gw1.e1.1", "gw2.e1.7"),
-        cleared=True,
-    ),
     CrossingEnded(
         crossing_id="8f0d0bd6-6a0e-5f0c-9f5c-2f9d4d1f3b11",
         person="person:0001",
@@ -326,6 +224,20 @@ SAMPLES: Final[tuple[Message, ...]] = (
         at_us=_T,
         source_event_ids=("gw1.e1.1",),
     ),
+    Closure(
+        event_id="desk.e1.1",
+        unmatched_id="missing_exit|5a2b1e7c-91a4-5b59-8c1e-31a8a3c0e7f4",
+        kind="missing_exit",
+        pair="lar-wtb",
+        person="person:0001",
+        crossing_id="8f0d0bd6-6a0e-5f0c-9f5c-2f9d4d1f3b11",
+        subject="person:0001",
+        since_us=_T,
+        at_us=_T + 5,
+        authority="CBP",
+        officer="officer-7",
+        reason="left by air",
+    ),
     BorderRecord(
         record_id="1c8f5a61-52a4-5a52-8a3b-0a9d5b0f6c22",
         crossing_id="8f0d0bd6-6a0e-5f0c-9f5c-2f9d4d1f3b11",
@@ -336,11 +248,24 @@ SAMPLES: Final[tuple[Message, ...]] = (
         state="live",
         entry=BorderEntry(country="US", office_code="2304", authority="CBP", lane="L01", at_us=_T),
         exit=BorderExit(country="MX", office_code="240", at_us=_T),
-        anomalies=("baseline",),
+        baseline=True,
+        closes=Stay(
+            stay_id="5a2b1e7c-91a4-5b59-8c1e-31a8a3c0e7f4",
+            country="MX",
+            opened_by="0b7f34a2-7d44-5f0b-9a0e-6f0a4f0d1c55",
+            opened_at_us=_T - 9,
+            closed_by="1c8f5a61-52a4-5a52-8a3b-0a9d5b0f6c22",
+            closed_at_us=_T,
+            basis="exit",
+        ),
+        opens="9d1c3f0e-2a6b-5d3f-b1b7-5f1f0b7c2a10",
+        anomalies=("overlap",),
         source_event_ids=("gw1.e1.1",),
         retention_class="entry_exit_15y",
         delete_after_us=_T + 9,
     ),
+    *EXCHANGE_SAMPLES,
+    *REFERRAL_SAMPLES,
     Alert(
         alert_id="sequence_gap|gw1|e1|5|8",
         kind="sequence_gap",
@@ -360,6 +285,7 @@ SAMPLES: Final[tuple[Message, ...]] = (
         since_us=_T,
         why="no credential",
         evidence=("gw1.e1.1",),
+        age="overdue",
         closed_by="credentials:k1.x",
         closed_at_us=_T + 5,
     ),
@@ -373,4 +299,5 @@ SAMPLES: Final[tuple[Message, ...]] = (
         reason="malformed",
         detail="not msgpack",
     ),
+    *WATCH_SAMPLES,
 )

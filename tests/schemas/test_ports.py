@@ -23,6 +23,15 @@ def test_a_verified_code_exists_and_a_missing_one_is_none() -> None:
     assert ports["ota-tij"].other_office_code is None
 
 
+def test_every_pair_is_on_a_border_of_the_united_states() -> None:
+    for port in parse_ports(TEXT).values():
+        assert port.latitude is not None
+        assert port.longitude is not None
+        north = port.other_country == "CA"
+        assert (42 < port.latitude < 49.1) if north else (25.8 < port.latitude < 32.8)
+        assert -123 < port.longitude < -67
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -30,6 +39,7 @@ def test_a_verified_code_exists_and_a_missing_one_is_none() -> None:
         (("2288051", "many"), "line 2"),
         (("lar-col", "lar-wtb"), "twice"),
         (("us_port_code", "us_code"), "us_port_code"),
+        (("27.60", "99.60"), "line 2"),
     ],
 )
 def test_a_broken_line_is_named(change: tuple[str, str], named: str) -> None:

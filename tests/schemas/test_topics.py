@@ -43,7 +43,11 @@ def test_keys_stay_in_their_partitions() -> None:
 def test_every_message_of_a_topic_has_a_key() -> None:
     for topic in TOPICS.values():
         for message in topic.messages:
-            assert message in topics._KEY_FIELD or message.__name__ in {"CrossingEnded", "Tick"}
+            assert message in topics._KEY_FIELD or message.__name__ in {
+                "Closure",
+                "CrossingEnded",
+                "Tick",
+            }
 
 
 def test_names_are_legal_in_kafka_and_stand_for_themselves() -> None:

@@ -29,6 +29,8 @@ def pack(**fields: object) -> bytes:
         (pack(v=1, partition=1, at_us=1), "unknown_type", "$.type"),
         (pack(type="nonsense"), "unknown_type", "$.type"),
         (pack(type=7), "unknown_type", "$.type"),
+        (pack(type=[]), "unknown_type", "$.type"),
+        (pack(type={"a": 1}), "unknown_type", "$.type"),
         (pack(type="tick", v=2, partition=1, at_us=1), "unsupported_version", "$.v"),
         (pack(type="tick", v="1", partition=1, at_us=1), "unsupported_version", "$.v"),
         (pack(type="tick", partition="x", at_us=1), "wrong_type", "$.partition"),

@@ -260,6 +260,12 @@ class Border:
         self._done(LANES, LANES.step(self._states["lanes"], self.reference, given))
         return self
 
+    def delete_row(self, topic: str, key: str) -> "Border":
+        self.reference.fold(topic, key, None)
+        given = ReferenceChanged(topic, key, None)
+        self._done(LANES, LANES.step(self._states["lanes"], self.reference, given))
+        return self
+
     def take_over(self) -> "Border":
         self._restore(LANES)
         self._done(LANES, LANES.step(self._states["lanes"], self.reference, TakenOver()))

@@ -36,6 +36,7 @@ def test_partitions_are_taken_once_and_in_order() -> None:
         ("[log]\n", "missing required field `url` - at `log`"),
         ('[log]\nurl = "redis:x"', "log.url: 'redis:x': no event log is called 'redis'"),
         (LOG + "[stream]\nbatches = 5", "stream.batches: unknown key; did you mean `batch`?"),
+        (LOG + '[stream]\npolicy = "yesterday"', "Invalid enum value 'yesterday'"),
         (LOG + "[stream]\nzzz = 5", "stream.zzz: unknown key; known: stages, partitions"),
         (LOG + "[steam]\nbatch = 5", "steam: unknown key; did you mean `stream`?"),
         (LOG + '[stream]\nbatch = "5"', "Expected `int`, got `str` - at `stream.batch`"),

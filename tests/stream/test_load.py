@@ -37,7 +37,7 @@ async def log(tmp_path: Path) -> AsyncIterator[EventLog]:
 
 
 def test_the_reference_topics_are_those_of_the_reference_rows() -> None:
-    assert REFERENCE_TOPICS == ("credentials", "parties", "sites", "policies")
+    assert REFERENCE_TOPICS == ("credentials", "parties", "sites", "policies", "watch-lists")
 
 
 async def test_rows_are_appended_in_order_with_their_own_key_and_time(log: EventLog) -> None:
@@ -65,8 +65,9 @@ def test_every_bad_line_is_found_with_its_number() -> None:
     checked = check_rows(io.BytesIO(good + b"{\n" + good + other + b"\xff\n" + good.strip()))
     assert (checked.rows, checked.bad) == (3, 3)
     assert [one.number for one in checked.findings] == [2, 4, 5]
-    assert "expected one of credentials, parties, sites, policies, trip-filings" in str(
-        checked.findings[1]
+    assert (
+        "expected one of credentials, parties, sites, policies, watch-lists, trip-filings"
+        in str(checked.findings[1])
     )
 
 

@@ -9,13 +9,16 @@ import pytest
 from schemas.alert import Alert, Rejected
 from schemas.gate import Tick
 from schemas.message import Message
+from schemas.policy import TargetingPack, TargetingRule
 from schemas.topics import MAX_VALUE_BYTES
 from schemas.wire import decode, encode
 from stream.config import StreamTable
+from stream.lanes.step import LANES
 from stream.lifetime import telling
 from stream.log.contract import EventLog, Fenced, Outgoing, TopicPartition
 from stream.log.open import open_log
 from stream.worker import Worker
+from tests.stream.border import ROWS
 from tests.stream.counting import (
     PAIRS,
     Counting,
@@ -32,6 +35,7 @@ from tests.stream.counting import (
     until,
     work_until,
 )
+from tests.stream.lanes.test_step import plain
 
 SETTINGS = StreamTable(commit_ms=20, tick_s=3_600)
 
@@ -251,6 +255,26 @@ async def test_an_old_worker_can_commit_nothing_once_a_new_one_has_started(log: 
     assert isinstance(telling(caught.value), Fenced)
     await work_until(new, lambda: new.counts["records"] >= 1)
     assert await said(log) == ["a: seen 1, card None"]
+
+
+async def test_rules_on_trial_are_counted_where_they_would_have_referred_somebody(
+    log: EventLog,
+) -> None:
+    rule = TargetingRule(id="trial", cel="true", reason="tried", shadow=True)
+    pack = TargetingPack(
+        policy_id="south",
+        effective_from_us=0,
+        accepted_at_us=0,
+        version=1,
+        directions=("MX>US",),
+        owners=("CBP", "ANAM"),
+        rules=(rule,),
+    )
+    await give(log, *ROWS, pack, *plain())
+    worker = await Worker.start(log, [LANES], SETTINGS)
+    await work_until(worker, lambda: worker.counts["records"] >= len(plain()))
+    assert worker.counts["shadow_hits"] == 2
+    assert worker.counts["rejected"] == 0
 
 
 async def test_outputs_carry_the_trace_of_the_record_that_made_them(log: EventLog) -> None:

@@ -44,8 +44,8 @@ def test_migrate_says_what_it_did_and_once_reads_to_the_end(url: str, log_url: s
     assert refused.stderr == (
         f"the database is empty: run `gatebook database migrate --url {url}` first\n"
     )
-    assert database("migrate", "--url", url).stdout == "at revision 0001 (was: empty)\n"
-    assert database("migrate", "--url", url).stdout == "at revision 0001\n"
+    assert database("migrate", "--url", url).stdout == "at revision 0002 (was: empty)\n"
+    assert database("migrate", "--url", url).stdout == "at revision 0002\n"
     for text in (
         "1 rows written, 0 were there already\n",
         "0 rows written, 0 were there already\n",

@@ -37,6 +37,7 @@ def final(border: Border) -> tuple[list[ArrivalNotice], set[Any], set[Any]]:
             last_read_us=0,
             source_event_ids=(),
             eta_us=None,
+            eta_p90_us=None,
         )
         for notice in border.last_notices().values()
     ]

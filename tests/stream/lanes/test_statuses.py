@@ -5,7 +5,7 @@ import pytest
 
 from schemas.message import Message
 from schemas.reference import Credential, CredentialStatus
-from schemas.watch import CredentialFlag
+from schemas.watch import CredentialFlag, FlagProof
 from tests.stream.border import ROWS, Border, Desk, at, card, tick
 from tests.stream.lanes.test_step import arrive, plain
 
@@ -75,8 +75,39 @@ def test_two_tokens_of_one_card_are_one_card() -> None:
 
 def test_what_the_watch_stage_says_of_a_card_is_a_finding_until_it_is_cleared() -> None:
     border = Border().feed(*arrive(Desk()))
-    flag = CredentialFlag(credential_id="cr-k1.ana", kind="impossible_travel", at_us=at(5))
+    proof = FlagProof(
+        kind="impossible_travel", at_us=at(5), evidence=("gw1.e1.2",), pairs=("lar-wtb",)
+    )
+    flag = CredentialFlag(credential_id="cr-k1.ana", proofs=(proof,), tokens=("k1.ana",))
     border.change_row(flag)
     assert "impossible_travel" in border.notice().flags
-    border.change_row(msgspec.structs.replace(flag, cleared=True))
+    border.change_row(msgspec.structs.replace(flag, proofs=()))
     assert "impossible_travel" not in border.notice().flags
+
+
+@pytest.mark.parametrize(("read", "card_id"), [("k2.ana", "cr-k1.ana"), ("k9.new", "k9.new")])
+def test_a_flag_reaches_a_crossing_by_another_token_of_the_card_and_that_of_an_unknown_card(
+    read: str, card_id: str
+) -> None:
+    other = msgspec.structs.replace(card("k2.ana", "person:ana"), credential_id="cr-k1.ana")
+    border = Border(rows=(*ROWS, other)).feed(Desk().seen(read, "L01-queue", 0))
+    token = "k1.ana" if card_id == "cr-k1.ana" else read
+    proof = FlagProof(kind="two_lanes", at_us=at(5), evidence=("gw9.e1.1",), pairs=("lar-wtb",))
+    border.change_row(CredentialFlag(credential_id=card_id, proofs=(proof,), tokens=(token,)))
+    assert "two_lanes" in border.notice().flags
+
+
+def test_a_proof_that_came_after_the_end_is_shown_as_late_and_only_where_it_was_heard() -> None:
+    border = Border().feed(*arrive(Desk()), Desk("officer").decision("released", 30), tick(700))
+    proof = FlagProof(
+        kind="two_lanes", at_us=at(600), evidence=("gw9.e1.1", "gw9.e1.2"), pairs=("lar-wtb",)
+    )
+    flag = CredentialFlag(credential_id="cr-k1.ana", proofs=(proof,), tokens=("k1.ana",))
+    count = len(border.change_row(flag).written("arrivals"))
+    assert not {"two_lanes", "two_lanes_late"} & set(border.notice().flags)
+    heard = next(event for event in border.notice().source_event_ids if event.startswith("gw1"))
+    every = msgspec.structs.replace(proof, evidence=border.notice().source_event_ids)
+    assert heard in every.evidence
+    border.change_row(msgspec.structs.replace(flag, proofs=(every,)))
+    assert "two_lanes_late" in border.notice().flags
+    assert len(border.written("arrivals")) == count + 1

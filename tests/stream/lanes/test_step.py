@@ -223,16 +223,20 @@ def test_a_decision_before_its_sighting_waits_and_is_then_used() -> None:
     assert [row.closed_by is None for row in rows] == [True, False]
 
 
-def test_after_seven_days_nothing_is_remembered_but_sequences_gateways_and_the_time() -> None:
+def test_after_seven_days_nothing_is_remembered_but_sequences_gateways_quarters_time_and_the_audit_trail() -> (
+    None
+):
     week = 7 * 86_400
     border = Border().feed(*plain(), Desk("officer-2").decision("released", 500, lane="L02"))
     border.feed(tick(700), tick(week - 1))
-    assert len(border.state_of("lanes")) == 7
+    assert len(border.state_of("lanes")) == 9
     border.feed(tick(week + 501))
     assert {key.partition(":")[0] for key, _ in border.state_of("lanes").items()} == {
         "clock",
         "gateway",
+        "quarters",
         "sequence",
+        "trail",
     }
     assert {row.kind for row in border.unmatched().values()} == {"decision_without_crossing"}
 

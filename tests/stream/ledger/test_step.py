@@ -3,10 +3,14 @@
 import msgspec
 import pytest
 
+from schemas.alert import Rejected
 from schemas.border import BorderRecord, CrossingEnded, Side
-from stream.ledger.step import LEDGER, years_later
+from schemas.wire import decode, encode
+from stream.ledger.retention import years_later
+from stream.ledger.step import LEDGER
 from stream.reference import Reference
 from stream.stage import Input
+from tests.stream.ledger.desk import LedgerDesk
 
 ENTERED = CrossingEnded(
     crossing_id="c1",
@@ -85,3 +89,52 @@ def test_an_end_without_a_person_gives_no_record() -> None:
 )
 def test_calendar_years_later(at_us: int, later: int) -> None:
     assert years_later(at_us, 15) == later
+
+
+def test_a_change_of_person_ends_in_one_live_record_and_the_retraction_names_nobody_else() -> None:
+    records = write(
+        ENTERED,
+        end(revision=2, how="withdrawn"),
+        end(revision=2, person="person:ben"),
+    )
+    last = {record.record_id: record for record in records}
+    assert sorted((one.person, one.state) for one in last.values()) == [
+        ("person:ana", "retracted"),
+        ("person:ben", "live"),
+    ]
+    retraction = next(one for one in last.values() if one.state == "retracted")
+    assert b"person:ben" not in msgspec.json.encode(retraction)
+
+
+def test_every_revision_says_how_long_it_is_kept_by_its_own_moment() -> None:
+    records = write(
+        ENTERED, end(revision=2, at_us=ENTERED.at_us + 7), end(revision=3, how="withdrawn")
+    )
+    assert {record.retention_class for record in records} == {"entry_exit_15y"}
+    first, corrected, retracted = (record.delete_after_us for record in records)
+    assert corrected == first + 7
+    assert retracted == corrected
+
+
+def test_an_end_that_enters_the_country_that_it_leaves_is_a_dead_letter() -> None:
+    desk = LedgerDesk()
+    impossible = end(revision=9, left=ENTERED.entered)
+    (dead,) = desk.take(impossible)
+    assert isinstance(dead, Rejected)
+    assert (dead.reason, dead.topic, dead.key) == ("invalid", "crossings", b"person:ana")
+    assert decode("crossings", dead.raw or b"") == impossible
+    # As if it had never come: its revision counts for nothing.
+    desk.take(ENTERED)
+    assert desk.records()["c1"].state == "live"
+
+
+@pytest.mark.parametrize("at_us", [0, 253_402_300_799_999_999])
+@pytest.mark.parametrize("revision", [-(2**63), 0, 2**63 - 1])
+def test_absurd_moments_and_revisions_give_a_record_that_can_be_written(
+    at_us: int, revision: int
+) -> None:
+    desk = LedgerDesk(killed=True)
+    desk.take(end(at_us=at_us, revision=revision), end(crossing_id="c2", at_us=at_us))
+    desk.tick(ENTERED.at_us)
+    for record in desk.records().values():
+        assert decode("border-records", encode(record)) == record

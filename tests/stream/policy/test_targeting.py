@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.message import Direction
 from schemas.policy import TargetingPack, TargetingRule
@@ -97,6 +98,18 @@ def test_a_bad_rule_is_refused_with_its_line_and_column(
     (found,) = broken_rules(pack(cel))
     assert (found.rule, found.line, found.column) == ("r0", line, column)
     assert why in found.why
+
+
+def test_a_rule_on_trial_that_fails_is_named_apart() -> None:
+    found = said(pack("hs_codes[3] == '1'", shadow=True))
+    assert found == Targeted(shadow_failed=("south.r0@2",))
+
+
+def test_a_pack_that_one_country_alone_answers_for_is_refused() -> None:
+    alone = replace(pack("hazmat"), owners=("CBP", "CBP"))
+    assert [str(one) for one in broken_rules(alone)] == [
+        "south:1:1: an owner stands twice: each country answers for it"
+    ]
 
 
 def test_good_rules_have_no_findings() -> None:

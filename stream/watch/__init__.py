@@ -1,0 +1,1 @@
+"""The watch stage: each card at all port pairs."""
