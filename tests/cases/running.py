@@ -11,8 +11,10 @@ import orjson
 from schemas.alert import Alert, Rejected
 from schemas.arrival import ArrivalNotice
 from schemas.border import BorderRecord, CrossingEnded, Unmatched
+from schemas.carrier import CarrierNotice
 from schemas.gate import split_event_id
 from schemas.reference import Trip
+from schemas.restricted import RestrictedReferral
 from schemas.wire import decode
 from stream.ndjson import Line, parse_line
 from stream.reference import Reference
@@ -23,6 +25,13 @@ from stream.table import port_table
 
 FOLDER = Path(__file__).parent
 PORTS = port_table()
+
+#: Every case.
+NAMES = sorted(path.stem for path in FOLDER.glob("*.ndjson"))
+
+
+#: What is looked for by the fields that a case names.
+_LISTS = ("records", "referrals", "carriers")
 
 
 class Case(NamedTuple):
@@ -71,6 +80,16 @@ def shuffled(lines: Sequence[Line], chance: random.Random) -> list[Line]:
     return [*found, *ends]
 
 
+def converges(case: Case) -> bool:
+    """Whether every permitted order must end the same; else the case says why its own order matters."""
+    return "in_order_only" not in case.expect
+
+
+def shuffled_by(lines: Sequence[Line], seed: int) -> list[Line]:
+    """The permitted order of that number."""
+    return shuffled(lines, random.Random(seed))  # noqa: S311 - a seeded order, no secret
+
+
 def _source(line: Line) -> tuple[str, str]:
     parts = split_event_id(getattr(line.message, "event_id", ""))
     if parts is not None:
@@ -86,8 +105,9 @@ def differences(
     `in_order` False: the case's records came in another order. Then only what stands at the end counts: not
     what was written and taken back on the way, nor an alert that was true for a while.
     """
-    found = _final(written)
-    found["crossings"] = [one for one in found["crossings"] if one["state"] != "merged"]
+    found = final(written)
+    for name in ("crossings", "carriers"):
+        found[name] = [one for one in found[name] if one["state"] != "merged"]
     if not in_order:
         found, expect = _standing(found), _standing(expect)
         told = found["alerts"]
@@ -98,12 +118,15 @@ def differences(
     for name, wanted in expect.items():
         if name == "crossings":
             wrong += list(_unlike(found["crossings"], wanted, _crossing_is))
-        elif name in ("records", "alerts", "ended", "unmatched", "rejected"):
+        elif name in (*_LISTS, "alerts", "ended", "unmatched", "rejected"):
             wrong += [f"{name}: {text}" for text in _unlike(found[name], wanted, _row_is)]
-        elif name == "trips":
-            is_like = wanted.items() <= found["trips"].items()
-            wrong += [] if is_like else [f"trips: {found['trips']}"]
-        else:
+        elif name == "refused":  # each that is wanted, in whatever order the trips came
+            left = sorted(found[name]), sorted(wanted)
+            wrong += [] if left[0] == left[1] else [f"refused: {found[name]}"]
+        elif name in ("trips", "findings"):
+            is_like = wanted.items() <= found[name].items()
+            wrong += [] if is_like else [f"{name}: {found[name]}"]
+        elif name != "in_order_only":
             wrong.append(f"nothing is known of {name!r}")
     return wrong
 
@@ -111,22 +134,32 @@ def differences(
 def _standing(content: dict[str, Any]) -> dict[str, Any]:
     """Without what was taken back; a record that was set right is one that is in force."""
     same: dict[str, Any] = defaultdict(list, content)
+    same.pop(
+        "refused", None
+    )  # what comes before the trip was used is taken, and counts for nothing later
     if "records" in content:
         same["records"] = [
             one | {"state": "live"} for one in content["records"] if one["state"] != "retracted"
         ]
+    if "referrals" in content:
+        same["referrals"] = [one for one in content["referrals"] if not one["cleared"]]
+    if "crossings" in content:  # in another order it may never have been together
+        same["crossings"] = [
+            {name: value for name, value in one.items() if name != "split"}
+            for one in content["crossings"]
+        ]
     if "ended" in content:
-        same["ended"] = [one for one in content["ended"] if one[1] != "withdrawn" or one[0]]
+        same["ended"] = [one for one in content["ended"] if one[1] != "withdrawn"]
     return same
 
 
-def _final(written: Sequence[Written]) -> dict[str, Any]:
+def final(written: Sequence[Written]) -> dict[str, Any]:  # noqa: C901 - one kind a line
     """The last of each thing, by topic."""
     last: dict[tuple[str, str], Any] = {}
     for one in written:
         message = decode(one.topic, one.value)
         last[one.topic, _name(message)] = message
-    found: dict[str, Any] = defaultdict(list, trips={})
+    found: dict[str, Any] = defaultdict(list, trips={}, findings={})
     for message in last.values():
         match message:
             case ArrivalNotice():
@@ -141,6 +174,9 @@ def _final(written: Sequence[Written]) -> dict[str, Any]:
                         "at_us": entry.at_us,
                         "state": message.state,
                         "role": message.role,
+                        "baseline": message.baseline,
+                        "closes": message.closes and [message.closes.country, message.closes.basis],
+                        "anomalies": list(message.anomalies),
                     }
                 )
             case Unmatched(closed_by=None):
@@ -149,10 +185,17 @@ def _final(written: Sequence[Written]) -> dict[str, Any]:
                 found["alerts"].append([message.kind, message.subject])
             case Rejected():
                 found["rejected"].append([message.topic, message.reason])
+                found["refused"].append(message.detail.partition(":")[0])
             case CrossingEnded():
                 found["ended"].append([message.person, message.how])
             case Trip():
                 found["trips"][message.trip_number] = message.status
+                codes = sorted(one.code for one in message.findings)
+                found["findings"][message.trip_number] = codes
+            case RestrictedReferral():
+                found["referrals"].append(_referral(message))
+            case CarrierNotice():
+                found["carriers"].append(_told(message))
             case _:
                 pass
     return found
@@ -160,7 +203,7 @@ def _final(written: Sequence[Written]) -> dict[str, Any]:
 
 def _name(message: Any) -> str:  # noqa: PLR0911 - one kind a line
     match message:
-        case ArrivalNotice():
+        case ArrivalNotice() | CarrierNotice() | RestrictedReferral():
             return message.crossing_id
         case BorderRecord():
             return message.record_id
@@ -182,8 +225,38 @@ def _notice(notice: ArrivalNotice) -> dict[str, Any]:
         "lane": notice.lane,
         "decision": notice.decision,
         "links": sorted([link.role, link.id, link.basis] for link in notice.links),
+        "candidates": sorted(one for link in notice.links for one in link.candidates),
+        "keyed": sorted(link.id or "" for link in notice.links if link.keyed_by is not None),
+        "position": notice.position,
+        "provisional": notice.provisional,
+        "eta_us": notice.eta_us,
+        "shipments": [one.control_number for one in notice.shipments],
+        "lanes": sorted(notice.eligibility.lanes),
+        "tier": notice.eligibility.tier,
+        "reasons": sorted(notice.eligibility.reasons),
+        "split": notice.split_from is not None,
+        "continues": notice.continues is not None,
         "flags": notice.flags,
         "causes": list(notice.referral_causes),
+    }
+
+
+def _referral(referral: RestrictedReferral) -> dict[str, Any]:
+    hits = [
+        [one.credential_id, one.basis, one.list_id, one.version, one.late] for one in referral.hits
+    ]
+    return {"hits": hits, "cleared": referral.cleared}
+
+
+def _told(notice: CarrierNotice) -> dict[str, Any]:
+    return {
+        "state": notice.state,
+        "lane": notice.lane,
+        "decision": notice.decision,
+        "trip": notice.trip_number,
+        "lanes": sorted(notice.lanes),
+        "missing": list(notice.missing),
+        "findings": list(notice.findings),
     }
 
 
@@ -208,6 +281,8 @@ def _crossing_is(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
                 is_like = flags >= set(value)
             case "not_flags":
                 is_like = flags.isdisjoint(value)
+            case "flags_are":
+                is_like = flags == set(value)
             case "flag_starts":
                 is_like = all(any(flag.startswith(one) for flag in flags) for one in value)
             case _:
