@@ -101,17 +101,48 @@ def score_files(
     truth: Annotated[Path, typer.Argument(metavar="TRUTH", exists=True, dir_okay=False)],
     records: Annotated[Path, typer.Argument(metavar="RECORDS", exists=True, dir_okay=False)],
 ) -> None:
-    """Compare outputs (NDJSON, as a headless demo prints them) with a world's truth; exit 1 if they differ."""
+    """Compare outputs (NDJSON, of a headless demo or a replayed day) with the truth; exit 1 if they differ."""
+    from simulators.day.report import is_day  # noqa: PLC0415
     from simulators.scoring import ScoreError, score_lines  # noqa: PLC0415
 
+    with truth.open("rb") as lines:
+        if is_day(lines.readline()):
+            _score_day(truth, records)
     try:
         found = score_lines(truth.read_bytes(), records.read_bytes())
     except ScoreError as error:
         _stop(str(error), USAGE)
     for line in found.lines:
         print(line)
+    _tell_lead_times(records)
     print(found.verdict, file=sys.stderr)
     raise typer.Exit(FINDINGS if found.lines else 0)
+
+
+def _tell_lead_times(records: Path) -> None:
+    """How long before the booth notices came; nothing where none of a truck at a booth is in the file."""
+    from simulators.lead_time import lead_times  # noqa: PLC0415
+
+    with records.open("rb") as lines:
+        figures = lead_times(lines)
+    if figures.at_booth:
+        print(figures, file=sys.stderr)
+
+
+def _score_day(truth: Path, records: Path) -> NoReturn:
+    from simulators.day.report import read_score, report, verdict  # noqa: PLC0415
+    from simulators.scoring import ScoreError  # noqa: PLC0415
+
+    try:
+        with truth.open("rb") as scenes, records.open("rb") as lines:
+            found = read_score(scenes, lines)
+    except ScoreError as error:
+        _stop(str(error), USAGE)
+    for line in report(found):
+        print(line)
+    _tell_lead_times(records)
+    print(verdict(found), file=sys.stderr)
+    raise typer.Exit(0 if found.good else FINDINGS)
 
 
 @simulate.callback()
@@ -132,6 +163,33 @@ def world(
 
     trucks = write_world(folder.resolve(), seed, for_s=for_s, start_in_s=start_in, port=mqtt_port)
     print(f"{folder}: {trucks} trucks, the first one in {start_in:g} s", file=sys.stderr)
+
+
+@simulate.command("day")
+def day(
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", file_okay=False)] = None,
+    scenes: Annotated[
+        int, typer.Option(min=1, max=50_000, metavar="N", help="Stories; some are two passages.")
+    ] = 1_000,
+    hours: Annotated[float, typer.Option(min=0.5, max=24, help="How long vehicles come.")] = 24,
+    seed: Seed = 7,
+    odd: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=RATE", help="An odd case and its share; all=0.005; list."),
+    ] = None,
+) -> None:
+    """Write a day of the border at three port pairs: DIR/day.ndjson for `gatebook replay`, DIR/truth.ndjson for `gatebook score`."""
+    from simulators.write_day import list_odd, write_day  # noqa: PLC0415
+
+    if odd == ["list"]:
+        print("\n".join(list_odd()))
+        raise typer.Exit
+    if folder is None:
+        _stop("name a folder DIR for the day and its truth", USAGE)
+    try:
+        print(write_day(folder, scenes, hours, seed, odd or ()), file=sys.stderr)
+    except ValueError as error:
+        _stop(str(error), USAGE)
 
 
 @simulate.command("traffic")

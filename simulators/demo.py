@@ -135,7 +135,7 @@ class _Demo:
             raise DemoFailed("mosquitto is not installed")
         _say_broker(mosquitto)
         say(
-            "real: gateway, event log (SQLite), trips, lanes, ledger, sink; simulated: trucks, readers, officers"
+            "real: gateway, event log (SQLite), trips, lanes, watch, ledger, sink; simulated: trucks, readers, officers"
         )
         running.start("broker", programs.broker(places, port, mosquitto))
         noise = settings.seed if settings.noise else None

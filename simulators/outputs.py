@@ -25,7 +25,12 @@ OUTPUT_TOPICS: Final = (
 )
 MAX_RECORDS: Final = 500
 #: Stage -> its input topic.
-STAGE_INPUTS: Final = {"trips": "trip-filings", "lanes": "gate-events", "ledger": "crossings"}
+STAGE_INPUTS: Final = {
+    "trips": "trip-filings",
+    "lanes": "gate-events",
+    "watch": "credential-sightings",
+    "ledger": "crossings",
+}
 
 
 class OutputRecord(NamedTuple):
