@@ -1,10 +1,31 @@
 """Every case in its ways: plainly, doubled, in permitted orders, killed at every record, amid foreign traffic."""
 
+import hashlib
+import os
+
 import pytest
 
 from schemas.wire import decode
 from tests.cases.foreign import is_foreign, with_foreign
-from tests.cases.running import NAMES, converges, differences, final, read_case, run, shuffled_by
+from tests.cases.running import (
+    FOLDER,
+    NAMES,
+    converges,
+    differences,
+    final,
+    read_case,
+    run,
+    shuffled_by,
+)
+
+#: Foreign traffic makes a case two hundred times as long, so a run takes every third case; which ones changes with
+#: the cases. `GATEBOOK_ALL_CASES=1` takes all.
+PARTS = 1 if os.environ.get("GATEBOOK_ALL_CASES") else 3
+
+
+def _amid_foreign() -> list[str]:
+    written = b"".join((FOLDER / f"{name}.ndjson").read_bytes() for name in NAMES)
+    return NAMES[hashlib.sha256(written).digest()[0] % PARTS :: PARTS]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,7 +54,7 @@ def test_a_case_in_fifty_permitted_orders_comes_out_as_written(name: str) -> Non
         assert differences(run(order), case.expect, in_order=False) == [], f"order {seed}"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", _amid_foreign())
 def test_a_case_amid_two_hundred_foreign_vehicles_comes_out_as_written(name: str) -> None:
     case = read_case(name)
     lines = with_foreign(case.lines)
