@@ -59,6 +59,8 @@ class ProgrammeLane(Part, frozen=True, kw_only=True):
     sealed: bool = False
     #: Whether goods of other departments bar the lane.
     bars_other_department: bool = False
+    #: Whether the truck's user fee must be known to be paid.
+    fee_paid: bool = False
 
 
 class LaneRules(Policy, frozen=True, kw_only=True, tag="lane_rules"):

@@ -93,6 +93,18 @@ class Plate(Part, frozen=True, kw_only=True):
     state: str | None = None
 
 
+FeeState = Literal["paid", "not_paid", "unknown"]
+"""Whether the yearly user fee of a truck is paid (US: kept in CBP's DTOPS by VIN and plate)."""
+
+
+class FeeStatus(Part, frozen=True, kw_only=True):
+    """A status of a truck's user fee and the two times that belong to it."""
+
+    state: FeeState
+    effective_from_us: Micros
+    accepted_at_us: Micros
+
+
 class Truck(Message, frozen=True, kw_only=True, tag="truck"):
     """A tractor or straight truck."""
 
@@ -100,7 +112,10 @@ class Truck(Message, frozen=True, kw_only=True, tag="truck"):
     id: Id
     vin: str | None = None
     plates: tuple[Plate, ...] = ()
-    fee_status: Literal["paid", "not_paid", "unknown"] = "unknown"
+    #: What holds where `fees` tells nothing.
+    fee_status: FeeState = "unknown"
+    #: Oldest first; of those that count at a moment the last one holds.
+    fees: Annotated[tuple[FeeStatus, ...], msgspec.Meta(max_length=100)] = ()
 
 
 class Trailer(Message, frozen=True, kw_only=True, tag="trailer"):

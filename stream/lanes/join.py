@@ -7,9 +7,10 @@ from typing import Final, Literal, NamedTuple
 from schemas.arrival import Link, Role
 from schemas.border import PersonRole
 from schemas.reference import Credential, CredentialKind, Trip
-from stream.lanes.crossing import country_entered, forward
+from stream.lanes.crossing import country_entered, forward, primary_us
 from stream.lanes.grouping import TRIP_EARLY_US, TRIP_LATE_US
 from stream.lanes.rows import Crossing, Heard, Keyed
+from stream.lanes.seals import seal_flags
 from stream.reference import Reference, declared
 from stream.trips.versions import usable_by
 
@@ -156,7 +157,9 @@ def join(
     trailers, trailer_flags = _equipment(
         "trailer", known, tuple(one.trailer for one in trip.trailers) if trip else ()
     )
-    flags = {*person_flags, *truck_flags, *trailer_flags}
+    heard = [one.credential for one in known if one.credential and one.keyed_by is None]
+    seals = seal_flags(heard, trip, reference, at_primary=primary_us(crossing) is not None)
+    flags = {*person_flags, *truck_flags, *trailer_flags, *seals}
     if trip is None:
         flags.add("trip_conflict" if rivals else "no_manifest")
     return Joined(

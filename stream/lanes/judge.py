@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from schemas.arrival import Eligibility
 from schemas.policy import FilingLimits, LaneRules, Recognition, ReferralRates, TargetingPack
 from stream.lanes.crossing import country_entered, primary_us
+from stream.lanes.fees import fee_flags
 from stream.lanes.join import Joined
 from stream.lanes.rows import Crossing
 from stream.lanes.vehicle import as_of, vehicle_of
@@ -42,7 +43,7 @@ def judge(crossing: Crossing, joined: Joined, reference: Reference) -> Judgement
         may = eligibility(vehicle, rules, recognitions)
     return Judgement(
         eligibility=may,
-        flags=_goods_flags(joined),
+        flags=(*_goods_flags(joined), *fee_flags(crossing, joined, reference, moment)),
         filing_limit_min=_limit(crossing, joined, reference, vehicle.load, may),
     )
 

@@ -28,6 +28,7 @@ def touched_by(
             _add(found, state.holding(thing))
     elif topic == "parties":
         _add(found, state.holding(key))
+        _add(found, state.keyed_in(key))
         for number in reference.trips_naming(key):
             _add(found, state.joined_with(number))
     elif topic == "credential-flags" and isinstance(message, CredentialFlag):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from schemas.reference import Credential, Membership, Party, Shipment, Trip
+from stream.lanes.fees import fee_of
 from stream.lanes.join import Joined, Known
 from stream.lanes.rows import Crossing
 from stream.lanes.statuses import moment_of, standing, state_at
@@ -32,6 +33,9 @@ def vehicle_of(joined: Joined, reference: Reference, moment: AsOf) -> Vehicle:
         carrier=_programmes(trip.carrier if trip else None, reference, moment),
         goods=tuple(_goods(one, reference, moment) for one in (trip.shipments if trip else ())),
         sealed=_sealed(trip),
+        seal_mismatch="seal_mismatch" in joined.flags,
+        seal_unread="seal_unread" in joined.flags,
+        fee=fee_of(joined, reference, moment),
     )
 
 

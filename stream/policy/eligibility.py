@@ -5,11 +5,12 @@ each as `PROGRAMME:WHAT`. One shipment that does not qualify disqualifies the wh
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from schemas.arrival import Eligibility
 from schemas.policy import LaneRules, ProgrammeLane, Recognition
+from schemas.reference import FeeState
 
 Load = Literal["loaded", "empty", "bobtail", "unknown"]
 Programmes = frozenset[str]
@@ -46,6 +47,12 @@ class Vehicle:
     goods: tuple[Goods, ...] = ()
     #: Whether every loaded trailer has a seal declared.
     sealed: bool = False
+    #: Whether a seal was heard that the trip does not declare for its trailer.
+    seal_mismatch: bool = False
+    #: Whether a declared seal that has a tag was not heard by the time the vehicle was at primary.
+    seal_unread: bool = False
+    #: Of the truck's user fee.
+    fee: FeeState = "unknown"
 
 
 def eligibility(
@@ -90,6 +97,10 @@ def _against(vehicle: Vehicle, programme: ProgrammeLane) -> Iterator[str]:
         yield "carrier_programme"
     if vehicle.load == "loaded" and programme.sealed and not vehicle.sealed:
         yield "not_sealed"
+    if vehicle.load == "loaded" and programme.sealed and vehicle.seal_mismatch:
+        yield "seal_mismatch"
+    if programme.fee_paid and vehicle.fee == "not_paid":
+        yield "fee_not_paid"
     for goods in vehicle.goods:
         yield from _goods_against(goods, programme)
 
@@ -111,8 +122,12 @@ def _unknown(vehicle: Vehicle, programme: ProgrammeLane) -> Iterator[str]:
         yield "driver_card"
     if programme.carrier and vehicle.carrier is None:
         yield "carrier"
+    if programme.fee_paid and vehicle.fee == "unknown":
+        yield "fee"
     if vehicle.load != "loaded":
         return
+    if programme.sealed and vehicle.seal_unread:
+        yield "seal"
     if not vehicle.goods and (programme.importer or programme.manufacturer):
         yield "shipments"
     if programme.importer and any(one.importer is None for one in vehicle.goods):
@@ -138,9 +153,8 @@ def _recognised(vehicle: Vehicle, recognitions: tuple[Recognition, ...]) -> Vehi
     opening = [one.programmes for one in recognitions if one.opens_lanes]
     if not opening:
         return vehicle
-    return Vehicle(
-        load=vehicle.load,
-        holders=vehicle.holders,
+    return replace(
+        vehicle,
         carrier=_with(vehicle.carrier, opening),
         goods=tuple(
             Goods(
@@ -150,7 +164,6 @@ def _recognised(vehicle: Vehicle, recognitions: tuple[Recognition, ...]) -> Vehi
             )
             for one in vehicle.goods
         ),
-        sealed=vehicle.sealed,
     )
 
 

@@ -49,6 +49,7 @@ POLICY_SAMPLES: Final[tuple[Message, ...]] = (
                 manufacturer=(("C-TPAT",),),
                 sealed=True,
                 bars_other_department=True,
+                fee_paid=True,
             ),
         ),
         vetted=("FAST",),

@@ -7,6 +7,7 @@ from schemas.reference import (
     Commodity,
     Credential,
     CredentialStatus,
+    FeeStatus,
     Finding,
     Membership,
     OfficeHours,
@@ -81,6 +82,7 @@ REFERENCE_SAMPLES: Final[tuple[Message, ...]] = (
         vin="1FVACXCY3FHGN3106",
         plates=(Plate(number="TST0001", country="US", state="TX"),),
         fee_status="paid",
+        fees=(FeeStatus(state="not_paid", effective_from_us=_T, accepted_at_us=_T),),
     ),
     Trailer(id="trailer:0001", plate=Plate(number="TSTR001", country="MX"), trailer_type="TL"),
     Trip(

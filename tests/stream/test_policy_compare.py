@@ -82,3 +82,17 @@ def test_the_summary_tells_reasons_from_what_matters() -> None:
         "lanes: 1 (+fast 1)",
         "state: 1 (at_primary > entered 1)",
     ]
+
+
+def test_the_card_is_mandatory_under_the_paper_alone() -> None:
+    cards = {"k1.ana", "k1.unknown"}
+    for token, refers in (("k1.trailer1", True), ("k1.unknown", True), ("k1.ana", False)):
+        heard = [one for one in recording() if getattr(one.message, "token", "") not in cards]
+        heard += lines(Desk("other").seen(token, "L01-queue", 0.3)) if token in cards else []
+        rows = [one for one in recording() if one.topic == "credentials"]
+        today, paper = (
+            outcomes_under(shipped(one), [*rows, *heard], PORTS) for one in ("today", "paper-2021")
+        )
+        found = {row.field: (row.left, row.right) for row in differences(today, paper)}
+        causes = ((), ("targeted:mandatory-card.no_card@1",))
+        assert found.get("referral_causes") == (causes if refers else None)

@@ -86,6 +86,7 @@ def test_a_whole_trusted_chain_opens_the_fast_lane_at_the_mexican_border() -> No
         ({"goods": (Goods(importer=PIP, manufacturer=CTPAT),)}, "fast:importer_programme"),
         ({"goods": (Goods(importer=CTPAT, manufacturer=OEA),)}, "fast:manufacturer_programme"),
         ({"sealed": False}, "fast:not_sealed"),
+        ({"seal_mismatch": True}, "fast:seal_mismatch"),
     ],
 )
 def test_each_broken_link_of_the_chain_closes_the_fast_lane(
@@ -223,3 +224,27 @@ def test_every_row_that_ships_says_where_it_comes_from() -> None:
     rows: list[Policy] = [row for name in SETS for row in shipped(name)]
     assert len(rows) > 20
     assert all(len(row.source) >= len("unverified") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("fee", "reasons", "missing"),
+    [("paid", 0, 0), ("not_paid", 1, 0), ("unknown", 0, 1)],
+)
+def test_a_rule_that_asks_for_a_paid_fee_takes_unknown_for_neither(
+    fee: str, reasons: int, missing: int
+) -> None:
+    rules = next(row for row in shipped("today") if row.policy_id == "lane_rules:MX>US")
+    assert isinstance(rules, LaneRules)
+    asks = replace(rules, programmes=(replace(rules.programmes[0], fee_paid=True),))
+    found = eligibility(changed(SOUTH, fee=fee), asks)
+    assert found.reasons.count("fast:fee_not_paid") == reasons
+    assert found.missing.count("fast:fee") == missing
+    assert ("fast" in found.lanes) == (fee == "paid")
+    assert "fast" in eligibility(changed(SOUTH, fee=fee), rules).lanes
+
+
+def test_an_unread_seal_is_unknown_in_the_south_and_not_asked_for_in_the_north() -> None:
+    unread = changed(SOUTH, seal_unread=True)
+    assert may(unread).missing == ("fast:seal",)
+    assert "fast" not in may(unread).lanes
+    assert "fast" in may(unread, "CA>US", "det-amb").lanes
