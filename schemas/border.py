@@ -183,3 +183,27 @@ class Closure(Message, frozen=True, kw_only=True, tag="closure"):
     #: A pseudonym, never a name.
     officer: Id
     reason: NoteText
+
+
+class RecordCorrection(Message, frozen=True, kw_only=True, tag="record_correction"):
+    """Topic `crossings`: a person sets right a border record whose crossing the lanes stage no longer revises.
+
+    Keyed by person. Of several for one record that with the greatest (`at_us`, `event_id`) counts.
+    """
+
+    v: Literal[1] = 1
+    #: `writer.epoch.seq`, as the events of gateways have it.
+    event_id: Id
+    record_id: Id
+    #: Crossing and person give the record's id; a correction whose three do not fit is refused.
+    crossing_id: Id
+    person: Id
+    pair: Id
+    at_us: Micros
+    authority: Id
+    #: A pseudonym, never a name.
+    officer: Id
+    #: `retract`: the person did not enter. `moment`: it was at `to_at_us`.
+    what: Literal["retract", "moment"]
+    to_at_us: Micros | None = None
+    reason: NoteText

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from schemas.alert import Alert, Rejected
 from schemas.arrival import ArrivalNotice
 from schemas.audit import Audit
-from schemas.border import BorderRecord, Closure, CrossingEnded, Unmatched
+from schemas.border import BorderRecord, Closure, CrossingEnded, RecordCorrection, Unmatched
 from schemas.carrier import CarrierNotice
 from schemas.exchange import ExchangeAck, ExchangeRecord, ExchangeRetraction
 from schemas.gate import (
@@ -71,7 +71,12 @@ class Topic(NamedTuple):
 # Ticks stand in several topics; `gate-events` comes after the others, so that "the topic of a message" is it.
 _ALL = (
     Topic("trip-filings", "trip number", (TripFiling, TripUse, Tick), retention_ms=None),
-    Topic("crossings", "person", (CrossingEnded, Closure, Tick), retention_ms=30 * DAY_MS),
+    Topic(
+        "crossings",
+        "person",
+        (CrossingEnded, Closure, RecordCorrection, Tick),
+        retention_ms=30 * DAY_MS,
+    ),
     Topic("credential-sightings", "credential id", (CredentialSighting, Tick)),
     Topic(
         "gate-events",
@@ -211,6 +216,7 @@ _KEY_FIELD: Final[dict[type[Message], str]] = {
     RestrictedReferral: "crossing_id",
     Audit: "writer",
     BorderRecord: "person",
+    RecordCorrection: "person",
     ExchangeRecord: "record_id",
     ExchangeRetraction: "record_id",
     ExchangeAck: "record_id",

@@ -1,6 +1,15 @@
 """What time alone does: records past the horizon become the stay that they left open; the queue grows old."""
 
-from stream.ledger.rows import CLOCK_KEY, Clock, OpenStay, RecordRow, exchange_key, stay_key
+from stream.ledger.corrections import given_up
+from stream.ledger.rows import (
+    CLOCK_KEY,
+    Clock,
+    CorrectionRow,
+    OpenStay,
+    RecordRow,
+    exchange_key,
+    stay_key,
+)
 from stream.ledger.state import LedgerState
 from stream.ledger.stays import opened
 from stream.ledger.waiting import overdue
@@ -21,6 +30,8 @@ def pass_time(state: LedgerState, now_us: int) -> Step:
             step.changes.append(Change(exchange_key(key), None))
         if isinstance(row, RecordRow) and row.in_force:
             records.append(row)
+        if isinstance(row, CorrectionRow):
+            step.outputs.extend(given_up(state, row))
     for row in sorted(records, key=lambda one: one.place):
         late = overdue(state, row)
         if late is not None:

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from schemas.border import Anomaly, PersonRole, Side
+from schemas.border import Anomaly, CrossingEnded, PersonRole, Side
 from schemas.message import Country
 
 #: Microseconds.
@@ -89,13 +89,32 @@ class ExchangeRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="exch
     provisional: bool = False
 
 
+class CorrectionRow(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="correction_row"):
+    """The correction of a record that counts, and the newest end that it stands over."""
+
+    at_us: int
+    event_id: str
+    pair: str
+    person: str
+    crossing_id: str
+    #: The moment of entry; None: the person did not enter.
+    to_at_us: int | None
+    #: None while nothing is known of the record.
+    end: CrossingEnded | None = None
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """Its place among the corrections of its record: the greatest counts."""
+        return self.at_us, self.event_id
+
+
 class Clock(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="clock"):
     """The newest tick."""
 
     now_us: int
 
 
-LedgerRow = RecordRow | OpenStay | ClosedRow | ExchangeRow | Clock
+LedgerRow = RecordRow | OpenStay | ClosedRow | ExchangeRow | CorrectionRow | Clock
 
 
 def stay_key(person: str) -> str:
@@ -111,6 +130,11 @@ def exchange_key(record_id: str) -> str:
 def closed_key(unmatched_id: str) -> str:
     """The state key of a closed row of the queue."""
     return f"closed:{unmatched_id}"
+
+
+def correction_key(record_id: str) -> str:
+    """The state key of a record's correction."""
+    return f"correction:{record_id}"
 
 
 @lru_cache(maxsize=16_384)

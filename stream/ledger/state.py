@@ -15,10 +15,12 @@ from stream.ledger.rows import (
     MINUTE,
     Clock,
     ClosedRow,
+    CorrectionRow,
     LedgerRow,
     OpenStay,
     RecordRow,
     closed_key,
+    correction_key,
     shared,
     shared_pair,
     stay_key,
@@ -28,7 +30,7 @@ from stream.state import KeyedState
 #: Rows whose time comes in one such span are forgotten together.
 SPAN_US: Final = 10 * MINUTE
 
-Forgettable = RecordRow | OpenStay | ClosedRow
+Forgettable = RecordRow | OpenStay | ClosedRow | CorrectionRow
 
 
 class LedgerState(KeyedState):
@@ -76,6 +78,11 @@ class LedgerState(KeyedState):
         """How a person closed a row of the queue."""
         row = self._rows.get(closed_key(unmatched_id))
         return row if isinstance(row, ClosedRow) else None
+
+    def correction(self, record_id: str) -> CorrectionRow | None:
+        """The correction of a record that counts."""
+        row = self._rows.get(correction_key(record_id))
+        return row if isinstance(row, CorrectionRow) else None
 
     def due(self, now_us: int) -> list[tuple[str, Forgettable]]:
         """The rows whose time is over at `now_us`, by key."""
@@ -150,7 +157,7 @@ def is_over(row: Forgettable, now_us: int) -> bool:
 
 
 def _span(row: msgspec.Struct | None) -> int:
-    if isinstance(row, RecordRow | ClosedRow):
+    if isinstance(row, RecordRow | ClosedRow | CorrectionRow):
         return (row.at_us + HORIZON_US) // SPAN_US
     if isinstance(row, OpenStay):
         return years_later(row.opened_at_us, RETENTION_YEARS) // SPAN_US

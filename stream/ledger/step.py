@@ -11,15 +11,24 @@ from typing import Final
 from msgspec.structs import replace
 
 from schemas.alert import Rejected
-from schemas.border import BorderRecord, Closure, CrossingEnded
+from schemas.border import BorderRecord, Closure, CrossingEnded, RecordCorrection
 from schemas.gate import Tick
 from schemas.ids import record_id
 from schemas.topics import topic_key
 from schemas.wire import encode
+from stream.ledger.corrections import (
+    corrected,
+    end_of,
+    found,
+    row_of,
+    too_early,
+    without_record,
+    wrong_with,
+)
 from stream.ledger.exchange import exchanged, party_changed, site_changed, taken_over
 from stream.ledger.forget import pass_time
 from stream.ledger.record import border_record, take
-from stream.ledger.rows import RecordRow
+from stream.ledger.rows import RecordRow, correction_key
 from stream.ledger.state import LedgerState, is_over
 from stream.ledger.stays import DISORDER_US, derive, opened
 from stream.ledger.waiting import close, difference, too_late
@@ -62,16 +71,26 @@ LEDGER: Final[Stage] = Ledger()
 
 
 def _taken(state: LedgerState, reference: Reference, given: Input) -> Step:
-    message = given.message
-    if isinstance(message, CrossingEnded):
-        if message.person is None:
-            return NOTHING  # nobody known: the lanes stage keeps it in the unmatched queue
-        if message.entered.country == message.left.country:
-            return _refused(given, message, "$.left.country: the country that is entered")
-        return _told(state, reference, _ended(state, message, message.person))
-    if isinstance(message, Tick):
-        return pass_time(state, message.at_us)
-    return close(state, message) if isinstance(message, Closure) else NOTHING
+    step = NOTHING
+    match given.message:
+        case CrossingEnded(person=None):
+            pass  # nobody known: the lanes stage keeps it in the unmatched queue
+        case CrossingEnded(person=str(person)) as ended:
+            if ended.entered.country == ended.left.country:
+                return _refused(given, ended, "$.left.country: the country that is entered")
+            step = _told(state, reference, _ended(state, ended, person))
+        case RecordCorrection() as correction:
+            wrong = wrong_with(correction)
+            if wrong is not None:
+                return _refused(given, correction, wrong)
+            step = _told(state, reference, _corrected(state, correction))
+        case Tick(at_us=at_us):
+            step = pass_time(state, at_us)
+        case Closure() as closure:
+            step = close(state, closure)
+        case _:
+            pass
+    return step
 
 
 def _ended(state: LedgerState, ended: CrossingEnded, person: str) -> Step:
@@ -80,12 +99,41 @@ def _ended(state: LedgerState, ended: CrossingEnded, person: str) -> Step:
     old = state.record(key)
     if old is not None and ended.revision <= old.end_revision:
         return NOTHING
-    taken, differs = take(old, ended, person, key)
+    correction = state.correction(key)
+    taken, differs = take(old, corrected(ended, correction), person, key)
     if old is None and _is_too_late(state, taken):
         return Step([], [Output("unmatched", too_late(taken))]) if differs else NOTHING
+    step = _written(state, old, taken, differs=differs, at_us=ended.at_us)
+    if correction is not None:
+        step.changes.append(Change(correction_key(key), replace(correction, end=ended)))
+        step.outputs.extend(found(state, correction, ended.at_us))
+    return step
+
+
+def _corrected(state: LedgerState, correction: RecordCorrection) -> Step:
+    """The record as a person sets it right, and what becomes of the records beside it."""
+    key, row = correction.record_id, row_of(correction)
+    before, old = state.correction(key), state.record(key)
+    if before is not None and row.place <= before.place:
+        return NOTHING
+    if old is None:
+        return Step([Change(correction_key(key), row)], without_record(state, row))
+    end = end_of(old) if before is None or before.end is None else before.end
+    said = corrected(end, row)
+    taken, differs = take(old, said, old.person, key)
+    if taken.in_force and _is_too_late(state, taken):
+        return Step([], too_early(state, row))
+    step = _written(state, old, taken, differs=differs, at_us=correction.at_us)
+    step.changes.append(Change(correction_key(key), replace(row, end=end)))
+    return step
+
+
+def _written(
+    state: LedgerState, old: RecordRow | None, taken: RecordRow, *, differs: bool, at_us: int
+) -> Step:
     if not differs:
-        return Step([Change(key, taken)], [])
-    return _revised(state, old if old is not None and old.in_force else None, taken, ended.at_us)
+        return Step([Change(taken.record_id, taken)], [])
+    return _revised(state, old if old is not None and old.in_force else None, taken, at_us)
 
 
 def _revised(state: LedgerState, old: RecordRow | None, taken: RecordRow, at_us: int) -> Step:
@@ -154,15 +202,15 @@ def _is_too_late(state: LedgerState, row: RecordRow) -> bool:
     return state.now_us is not None and is_over(row, state.now_us)
 
 
-def _refused(given: Input, ended: CrossingEnded, detail: str) -> Step:
-    """An end that cannot be, as a dead letter."""
+def _refused(given: Input, said: CrossingEnded | RecordCorrection, detail: str) -> Step:
+    """What cannot be, as a dead letter."""
     dead = Rejected(
         stage=LEDGER.name,
         topic=LEDGER.input,
         partition=given.partition,
         offset=given.offset,
-        key=topic_key(ended).encode(),
-        raw=encode(ended),
+        key=topic_key(said).encode(),
+        raw=encode(said),
         reason="invalid",
         detail=detail,
     )
