@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "reference": ("stream.cli", "reference"),
     "policy": ("stream.policy_cli", "app"),
     "exchange": ("stream.exchange_cli", "app"),
+    "unmatched": ("stream.unmatched_cli", "app"),
     "audit": ("stream.audit_cli", "app"),
     "replay": ("stream.replay_cli", "app"),
     "database": ("stream.database.cli", "app"),
