@@ -1,12 +1,13 @@
 """Read partitions up to an end that was known before: a changelog into a state, topics into a table."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from stream.log.contract import LogUnavailable, Reader, Record, TopicPartition
+from schemas.topics import TOPICS
+from stream.log.contract import EventLog, LogUnavailable, Reader, Record, TopicPartition
 
 #: Records asked for at once; bounds the memory of one poll.
 MAX_POLL: Final = 5_000
@@ -16,6 +17,20 @@ STALLED_S: Final = 60.0
 
 #: A line of progress at most so often.
 PROGRESS_S: Final = 5.0
+
+
+async def from_beginning(
+    log: EventLog, topics: Iterable[str]
+) -> tuple[Reader, dict[TopicPartition, int]]:
+    """A reader at the first records of whole topics, and where they end now."""
+    places = [
+        TopicPartition(topic, number)
+        for topic in topics
+        for number in range(TOPICS[topic].partitions)
+    ]
+    bounds = await log.bounds(places)
+    reader = await log.reader({place: first for place, (first, _) in bounds.items()})
+    return reader, {place: end for place, (_, end) in bounds.items()}
 
 
 async def catch_up(

@@ -12,10 +12,9 @@ import structlog
 import typer
 
 from schemas.exchange import ExchangeAck
-from schemas.topics import TOPICS
 from schemas.wire import SchemaError, decode, encode, headers, to_json
 from stream import journal
-from stream.catch_up import catch_up
+from stream.catch_up import catch_up, from_beginning
 from stream.ledger.acknowledged import TOPIC_COUNTRY
 from stream.lifetime import FATAL, stop_on_signals, supervised, unless_stopped
 from stream.log.contract import EventLog, LogError, Outgoing, Reader, Record, TopicPartition
@@ -92,11 +91,7 @@ def ack(
 
 async def _told(url: str, topic: str, once: bool) -> int:
     async def start(log: EventLog) -> tuple[Reader, Mapping[TopicPartition, int]]:
-        bounds = await log.bounds(
-            [TopicPartition(topic, number) for number in range(TOPICS[topic].partitions)]
-        )
-        reader = await log.reader({place: first for place, (first, _) in bounds.items()})
-        return reader, {place: end for place, (_, end) in bounds.items()}
+        return await from_beginning(log, [topic])
 
     async def work(
         started: tuple[Reader, Mapping[TopicPartition, int]], stop: asyncio.Event

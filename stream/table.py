@@ -12,10 +12,9 @@ from typing import Final
 import structlog
 
 from schemas.ports import Port, parse_ports
-from schemas.topics import TOPICS
 from schemas.wire import SchemaError
-from stream.catch_up import catch_up
-from stream.log.contract import EventLog, Reader, Record, TopicPartition
+from stream.catch_up import catch_up, from_beginning
+from stream.log.contract import EventLog, Reader, Record
 from stream.reference import Reference
 from stream.stage import ReferenceChanged, read_row
 
@@ -49,14 +48,7 @@ class Table:
         """Read all topics to the ends that they have now; raises `LogError`."""
         if not self._topics:
             return
-        places = [
-            TopicPartition(topic, partition)
-            for topic in self._topics
-            for partition in range(TOPICS[topic].partitions)
-        ]
-        bounds = await log.bounds(places)
-        self._reader = await log.reader({at: first for at, (first, _) in bounds.items()})
-        ends = {at: end for at, (_, end) in bounds.items()}
+        self._reader, ends = await from_beginning(log, self._topics)
         await catch_up(self._reader, ends, self._fold, _journal.bind(what="reference rows"))
         _journal.info("reference loaded", rows=len(self.reference), topics=self._topics)
 

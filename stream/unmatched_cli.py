@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Annotated, Final
 
 import orjson
@@ -13,12 +13,12 @@ from msgspec import ValidationError, convert, to_builtins
 
 from schemas.border import Closure, Unmatched
 from schemas.ids import uuid5
-from schemas.topics import TOPICS, topic_key
+from schemas.topics import topic_key
 from schemas.wire import SchemaError, decode, encode, headers
 from stream import journal
-from stream.catch_up import catch_up
+from stream.catch_up import catch_up, from_beginning
 from stream.lifetime import FATAL
-from stream.log.contract import EventLog, LogError, Outgoing, Record, TopicPartition
+from stream.log.contract import LogError, Outgoing, Record
 from stream.log.open import LogUrlError, open_log, parse_log_url
 
 FINDINGS: Final = 1
@@ -132,22 +132,12 @@ async def _read(url: str, rows: dict[str, Unmatched]) -> None:
             else:
                 rows[name] = row
 
-    log = await open_log(url)
-    try:
-        await _follow(log, take)
-    finally:
-        await log.aclose()
-
-
-async def _follow(log: EventLog, take: Callable[[Sequence[Record]], Awaitable[None]]) -> None:
-    bounds = await log.bounds(
-        [TopicPartition(TOPIC, number) for number in range(TOPICS[TOPIC].partitions)]
-    )
-    reader = await log.reader({place: first for place, (first, _) in bounds.items()})
-    try:
-        await catch_up(reader, {place: end for place, (_, end) in bounds.items()}, take, _journal)
-    finally:
-        await reader.aclose()
+    async with await open_log(url) as log:
+        reader, ends = await from_beginning(log, [TOPIC])
+        try:
+            await catch_up(reader, ends, take, _journal)
+        finally:
+            await reader.aclose()
 
 
 def _decoded(records: Iterable[Record]) -> Iterable[tuple[str, Unmatched | None]]:
@@ -163,8 +153,7 @@ def _decoded(records: Iterable[Record]) -> Iterable[tuple[str, Unmatched | None]
 
 
 async def _write(url: str, closure: Closure) -> None:
-    log = await open_log(url)
-    try:
+    async with await open_log(url) as log:
         appender = await log.appender()
         try:
             head = headers(closure, source=SOURCE, at_us=closure.at_us)
@@ -172,8 +161,6 @@ async def _write(url: str, closure: Closure) -> None:
             await appender.append([Outgoing("crossings", key, encode(closure), head)])
         finally:
             await appender.aclose()
-    finally:
-        await log.aclose()
 
 
 def _asked(work: Coroutine[object, object, None]) -> None:

@@ -1,5 +1,7 @@
 """Odd cases about how a crossing ends: refused, turned round, sent to secondary, gone another way."""
 
+from typing import Literal
+
 from msgspec.structs import replace
 
 from schemas.gate import Outcome
@@ -23,28 +25,30 @@ def _sent_back(story: Story, outcome: Outcome) -> Told:
     return told
 
 
+def _ends_so(
+    story: Story, outcome: Literal["refused", "turned_back", "withdrawn", "paroled"]
+) -> None:
+    crew, ride, filing = _sent_back(story, outcome)
+    end = ends(ride, crew.driver, how=outcome)
+    story.must.cross(ride, crew.every, filing, (outcome,), ends=end)
+
+
 @odd("refused", 16, "an officer refuses entry")
 def refused(story: Story) -> None:
     """No entry and no exit."""
-    crew, ride, filing = _sent_back(story, "refused")
-    end = ends(ride, crew.driver, how="refused")
-    story.must.cross(ride, crew.every, filing, ("refused",), ends=end)
+    _ends_so(story, "refused")
 
 
 @odd("turned_back", 16, "an officer sends the vehicle back")
 def turned_back(story: Story) -> None:
     """No entry and no exit."""
-    crew, ride, filing = _sent_back(story, "turned_back")
-    end = ends(ride, crew.driver, how="turned_back")
-    story.must.cross(ride, crew.every, filing, ("turned_back",), ends=end)
+    _ends_so(story, "turned_back")
 
 
 @odd("withdrawn", 16, "the driver withdraws at the booth")
 def withdrawn(story: Story) -> None:
     """No entry and no exit."""
-    crew, ride, filing = _sent_back(story, "withdrawn")
-    end = ends(ride, crew.driver, how="withdrawn")
-    story.must.cross(ride, crew.every, filing, ("withdrawn",), ends=end)
+    _ends_so(story, "withdrawn")
 
 
 @odd(
@@ -85,9 +89,7 @@ def released_then_refused(story: Story) -> None:
 @odd("paroled", 16, "paroled: let in on terms, which is no entry")
 def paroled(story: Story) -> None:
     """No border record."""
-    crew, ride, filing = _sent_back(story, "paroled")
-    end = ends(ride, crew.driver, how="paroled")
-    story.must.cross(ride, crew.every, filing, ("paroled",), ends=end)
+    _ends_so(story, "paroled")
 
 
 @odd("u_turn_in_queue", 17, "turns round in front of the queue's antennas")
